@@ -1,0 +1,133 @@
+import type { LogEvent } from '../thread/envelope.ts'
+import type { Json, JsonObject } from '../thread/json.ts'
+import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
+import type { LoadResult, PersistBatch, PersistResult, ThreadRef } from '../thread/ports.ts'
+import type { DispatchRecord, RunRecord, RunStatus } from '../thread/records.ts'
+import type { LedgerEntry, PendingEntry } from '../thread/state.ts'
+
+/**
+ * The store's contract, satisfied by one Postgres dialect that PGlite or `pg` serves. Every row belongs to a tenant.
+ * Times are ms since the epoch. A store that cannot be reached, or does not answer within its timeout, throws
+ * `StoreUnavailable`; nothing else is thrown but for bugs.
+ */
+export interface Store {
+  readonly threads: ThreadRows
+  readonly conversation: ConversationRows
+  readonly engine: EngineRows
+  readonly agents: AgentVersionRows
+  /** Runs the numbered migrations that have not run, each once, under a lock that other processes wait for. */
+  migrate(): Promise<{ applied: string[] }>
+  /** One trivial round trip. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A thread's own data (title, parents, custom), and what the persist step projects of its run time. */
+export type ThreadRow = {
+  tenant: string
+  id: string
+  title: string | null
+  resource_id: string | null
+  parent_thread_id: string | null
+  custom: JsonObject
+  status: 'idle' | 'running' | 'waiting'
+  agent_id: string | null
+  active_run_id: string | null
+  message_count: number
+  queue_revision: number
+  last_seq: number
+  created_at: number
+  updated_at: number
+}
+export type NewThread = { id: string; title?: string | null; resource_id?: string | null; parent_thread_id?: string | null; custom?: JsonObject }
+export type ThreadPatch = { title?: string | null; resource_id?: string | null; parent_thread_id?: string | null; custom?: JsonObject }
+export type ThreadFilter = {
+  resource_id?: string
+  parent_thread_id?: string
+  /** Only threads without a parent. */
+  root?: boolean
+  status?: ThreadRow['status']
+  updated_after?: number
+}
+/** Keyset page: newest first unless `order` says otherwise; `cursor` is the store's own text, opaque to callers. */
+export type PageRequest = { limit: number; offset?: number; cursor?: string }
+export type Page<T> = { items: T[]; total: number; has_more: boolean; next_cursor: string }
+
+export interface ThreadRows {
+  /** `exists` and `deleted` change nothing. */
+  create(tenant: string, thread: NewThread): Promise<{ status: 'created'; thread: ThreadRow } | { status: 'exists' | 'deleted' }>
+  get(tenant: string, id: string): Promise<ThreadRow | 'deleted' | null>
+  list(tenant: string, filter: ThreadFilter, page: PageRequest): Promise<Page<ThreadRow>>
+  /** `custom` is merged key by key (null removes a key); a cycle of parents changes nothing. */
+  patch(tenant: string, id: string, patch: ThreadPatch): Promise<ThreadRow | 'cycle' | 'parent_not_found' | null>
+  /** Removes every row of the thread (and, with `cascade`, of its descendants), leaves a tombstone and fences writers. */
+  delete(tenant: string, id: string, children: 'detach' | 'reject' | 'cascade'): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
+  /** Threads with an open run, oldest change first, for the sweep that wakes threads whose workflow was lost. */
+  listOpen(options: { updated_before: number; limit: number }): Promise<{ tenant: string; id: string; status: string; updated_at: number }[]>
+}
+
+export type MessageRow = {
+  message_id: string
+  message_seq: number
+  thread_id: string
+  run_id: string | null
+  step: number | null
+  role: Role
+  content: Content
+  message_kind: MessageKind
+  visibility: Visibility
+  interrupted: boolean
+  metadata: JsonObject | null
+  created_at: number
+}
+export type MessageFilter = { order: 'asc' | 'desc'; after?: number; before?: number; run_id?: string; visibility: 'external' | 'internal' | 'all' }
+export type RunFilter = { thread_id?: string; status?: RunStatus }
+export type DispatchFilter = { thread_id?: string; status?: DispatchRecord['status'] }
+export type EventQuery = { thread_id: string; run_id?: string; after_seq: number; limit: number }
+export type PendingRow = PendingEntry & { content: Content; position: number }
+
+/** Reads of what the persist step wrote. */
+export interface ConversationRows {
+  listMessages(ref: ThreadRef, filter: MessageFilter, page: PageRequest): Promise<Page<MessageRow>>
+  /** All messages up to `through_seq` in order, for the model. */
+  transcript(ref: ThreadRef, through_seq: number): Promise<MessageRow[]>
+  listPending(ref: ThreadRef): Promise<PendingRow[]>
+  /** Which of these message ids exist in the thread, committed or pending. */
+  knownMessageIds(ref: ThreadRef, ids: string[]): Promise<string[]>
+  getRun(tenant: string, run_id: string): Promise<RunRecord | null>
+  /** By run id or dispatch id. */
+  findRun(tenant: string, id: string): Promise<RunRecord | null>
+  listRuns(tenant: string, filter: RunFilter, page: PageRequest): Promise<Page<RunRecord>>
+  latestRun(ref: ThreadRef): Promise<RunRecord | null>
+  listDispatches(tenant: string, filter: DispatchFilter, page: PageRequest): Promise<Page<DispatchRecord>>
+  /** Events after a number, ascending. `last_seq` is the thread's last stored number. */
+  listEvents(tenant: string, query: EventQuery): Promise<{ events: LogEvent[]; last_seq: number }>
+  /** A value inside one event's payload, or undefined. */
+  eventValue(ref: ThreadRef, seq: number, path: string[]): Promise<Json | undefined>
+}
+
+export type StagedKey = ThreadRef & { run_id: string; step: number; attempt: number }
+
+/** What the workflow's own activities need. */
+export interface EngineRows {
+  /** See LoadResult; `settings` is the caller's to add. */
+  load(ref: ThreadRef): Promise<Omit<Extract<LoadResult, { status: 'loaded' }>, 'settings'> | { status: 'deleted' }>
+  /** One transaction; on `stored`, also returns the new events in their stored form, references resolved. */
+  persist(batch: PersistBatch): Promise<PersistResult & { events?: LogEvent[] }>
+  /** Writes or replaces parts of an attempt's output; they become visible only through a persisted event. */
+  stage(key: StagedKey, parts: { part: string; value: Json }[]): Promise<void>
+  staged(key: StagedKey, part: string): Promise<Json | undefined>
+  /** A command's stored answer, however old (within retention). */
+  findCommand(ref: ThreadRef, command_id: string): Promise<LedgerEntry | null>
+}
+
+/** What a run is pinned to: the agent as it was resolved. `spec` is plain JSON. */
+export interface AgentVersionRows {
+  save(versions: { agent_id: string; version: string; spec: JsonObject }[]): Promise<void>
+  get(version: string): Promise<{ agent_id: string; spec: JsonObject } | null>
+}
+
+/** The store did not answer in time or cannot be reached. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}

@@ -1,0 +1,33 @@
+import type { Command } from '../thread/command.ts'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { Answer } from '../thread/reply.ts'
+
+/**
+ * The way from any protocol to a thread. It hides whether the thread's workflow runs, has closed or never was, and
+ * everything that is ambiguous about sending to it: a command with an id is applied once, however often it is sent.
+ */
+export interface ThreadGateway {
+  /**
+   * Sends one command and waits for its answer. `submit` and `wake` start the workflow where it is not running, the
+   * others too (the caller has looked into the store that the thread exists). Throws `ThreadUnavailable` when no
+   * answer came within the deadline; whether the command was applied is then unknown, and a repeat with the same
+   * `command_id` is safe.
+   */
+  send(ref: ThreadRef, command: Command): Promise<Answer>
+  /** Ends the workflow of a deleted thread, if it runs. */
+  terminate(ref: ThreadRef, reason: string): Promise<void>
+  /** `<tenant>/<thread_id>`. */
+  workflowId(ref: ThreadRef): string
+  /** Whether Temporal answers, for /health. */
+  ping(): Promise<void>
+}
+
+/** No answer from Temporal or from a worker in time. `retry_after_ms` is a hint for Retry-After. */
+export class ThreadUnavailable extends Error {
+  override readonly name = 'ThreadUnavailable'
+  readonly retry_after_ms: number
+  constructor(message: string, retry_after_ms = 1000) {
+    super(message)
+    this.retry_after_ms = retry_after_ms
+  }
+}

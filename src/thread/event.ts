@@ -1,0 +1,164 @@
+import type { Json, JsonObject } from './json.ts'
+import type { Content, Role, Visibility } from './message.ts'
+import type { Delivery } from './pending.ts'
+import type { DispatchStatus, RunLimits, RunOverrides, Termination, Ticket, Usage, WaitingReason } from './records.ts'
+
+/**
+ * The thread's canonical events: one immutable, numbered fact each. Folding `evolve` over them gives the state
+ * again, so whatever the core must remember stands in a payload.
+ */
+
+/** Where a value that never travels through Temporal is found when the event is stored. */
+export type ValueRef =
+  /** Output of an activity, staged under run, step and attempt; `part` is `message`, `text`, `args:<call>` or `result:<call>`. */
+  | { from: 'staged'; run_id: string; step: number; attempt: number; part: string; optional?: boolean }
+  /** Content of a pending message, by its id. */
+  | { from: 'pending'; pending_id: string }
+  /** A value inside an earlier event of the same thread. */
+  | { from: 'event'; seq: number; path: string[] }
+/** `at`: path inside the payload; array positions as decimal text. */
+export type PayloadRef = { at: string[]; ref: ValueRef }
+
+/** What each scheduling event says of its dispatch (source: seed 004). Times in ms. */
+export type DispatchFacts = {
+  dispatch_id: string
+  dispatch_epoch: number
+  attempt_count: number
+  status: DispatchStatus
+  available_at: number
+  created_at: number
+  updated_at: number
+}
+export type Disposition = 'run' | 'approve' | 'external' | 'reject'
+export type Decider = { id?: string; name?: string }
+export type DeliveryPath = 'live' | 'durable'
+
+export type Payloads = {
+  RunQueued: DispatchFacts & {
+    agent_id: string
+    max_attempts: number
+    parent_run_id: string | null
+    retry_of: string | null
+    transport_request_id: string | null
+    metadata: JsonObject | null
+    overrides: RunOverrides | null
+  }
+  RunStarted: DispatchFacts & { agent_id: string }
+  RunResumed: DispatchFacts & { reason: 'decision' | 'input' | 'expiry' }
+  RunWaiting: { dispatch_id: string; reason: WaitingReason; tickets: Ticket[] }
+  RunInterrupted: DispatchFacts & { reason: string; stop_at: number; termination: Termination }
+  RunRescheduled: DispatchFacts & { reason: string; step: number; attempt: number; code: string | null; error: string | null; tool_call_id?: string }
+  RunErrored: DispatchFacts & { code: string; error: string; termination: Termination }
+  RunFinished: DispatchFacts & { termination: Termination; final_output: string | null; steps: number; usage: Usage }
+  MessageCommitted: {
+    message_id: string
+    message_seq: number
+    role: Role
+    content: Content
+    visibility: Visibility
+    parent_message_id: string | null
+    step: number | null
+    interrupted?: boolean
+    metadata?: JsonObject
+  }
+  ThreadMessagesCheckpointed: { message_seq_start: number; message_seq_end: number; message_count: number; message_ids: string[] }
+  PendingDelivered: {
+    pending_id: string
+    role: Role
+    content: Content
+    visibility: Visibility
+    metadata?: JsonObject
+    delivery: Delivery
+    agent_id: string
+    overrides: RunOverrides | null
+    for_run_id: string | null
+  }
+  PendingUndelivered: { pending_id: string; reason: string }
+  QueueParked: { pending_count: number }
+  QueueResumed: { pending_count: number }
+  ToolCallReady: {
+    step: number
+    model_attempt: number
+    tool_call_id: string
+    tool_name: string
+    arguments: Json
+    disposition: Disposition
+    repeatable: boolean
+    expires_in_ms: number | null
+    timeout_ms: number | null
+  }
+  ToolCallDone: {
+    step: number
+    tool_call_id: string
+    tool_name: string
+    message_id: string
+    outcome: 'succeeded' | 'failed'
+    result: { tool_name: string; status: 'success' | 'error'; data: Json; message?: string }
+  }
+  ToolCallCancelled: { step: number; tool_call_id: string; tool_name: string; message_id: string; reason: string }
+  ToolPermissionRequested: { step: number; ticket: Ticket }
+  ToolPermissionResolved: {
+    step: number
+    ticket_id: string
+    tool_call_id: string
+    dispatch_id: string
+    decision_id: string
+    action: 'resume' | 'cancel'
+    approved: boolean
+    answered: boolean
+    edited_args_seq: number | null
+    remember: boolean
+    reason: string | null
+    decided_by: Decider | null
+    delivery_path: DeliveryPath
+    resume_updated_at: number
+  }
+  ToolPermissionExpired: { step: number; ticket_id: string; tool_call_id: string }
+  InferenceCompleted: {
+    step: number
+    attempt: number
+    model: string
+    usage: Usage
+    duration_ms: number
+    finish_reason: string
+    agent_version: string
+    limits: RunLimits
+    interrupted?: boolean
+  }
+  MailboxDecisionReceived: {
+    dispatch_id: string
+    ticket_id: string
+    tool_call_id: string
+    decision_id: string
+    action: 'resume' | 'cancel'
+    result: Json
+    reason: string | null
+    decided_by: Decider | null
+    delivery_path: DeliveryPath
+    origin: string
+    resume_updated_at: number
+  }
+  MailboxTimeout: DispatchFacts & { reason: string; timeout_ms: number }
+  MailboxSubmitFailed: DispatchFacts & { reason: string; error: string }
+  MailboxResumeFailed: DispatchFacts & { reason: string; error: string; tool_call_id: string }
+  CommandRejected: { command: string; command_id: string | null; code: string; message: string; origin: string }
+  ThreadUpdated: { reason: string; allowed_tools: string[] }
+}
+export type EventKind = keyof Payloads
+
+/** One event before it is stored. `at` in ms; `seq` counts from 1 without gaps in its thread. */
+export type EventOf<K extends EventKind> = {
+  seq: number
+  at: number
+  kind: K
+  run_id: string | null
+  payload: Payloads[K]
+  refs?: PayloadRef[]
+  /** The command that led to it, where there was one with an id. */
+  caused_by?: string
+}
+export type ThreadEvent = { [K in EventKind]: EventOf<K> }[EventKind]
+/** An event that has no number and time yet. */
+export type EventDraft = {
+  [K in EventKind]: { kind: K; run_id: string | null; payload: Payloads[K]; refs?: PayloadRef[] }
+}[EventKind]

@@ -1,0 +1,30 @@
+/** Sizes in bytes, counts and durations in milliseconds that the core enforces. Each says why it has its value. */
+
+/** Content of one submit's messages together; Temporal itself ends a workflow at 2 MB of payload. */
+export const MAX_CONTENT_BYTES = 256 * 1024
+/** Everything else in one command (ids, metadata, overrides) on top of the content. */
+export const MAX_ENVELOPE_BYTES = 64 * 1024
+/** A run's `metadata`, `overrides` or tool `state`, each: they stay in the workflow's state while the run is open. */
+export const MAX_METADATA_BYTES = 16 * 1024
+/** Messages in one submit. */
+export const MAX_MESSAGES_PER_SUBMIT = 100
+/** Pending messages in one thread: with its run and its ledger entry each costs about 1.2 kB of state. */
+export const MAX_PENDING = 1000
+/** Unstored events kept in the workflow while the store is away; above it `submit` is refused. */
+export const MAX_OUTBOX_BYTES = 512 * 1024
+/** Tool arguments larger than this stay in the store and enter events by reference. */
+export const MAX_INLINE_ARGUMENTS_BYTES = 4 * 1024
+
+/** The ledger remembers this many commands, and none older than this. */
+export const LEDGER_SIZE = 1000
+export const LEDGER_AGE_MS = 24 * 60 * 60 * 1000
+
+/** A model step is tried this often; waits 250 ms × 2^(attempt − 1), at most 30 s, between. */
+export const MAX_STEP_ATTEMPTS = 5
+export const RETRY_BASE_MS = 250
+export const RETRY_CAP_MS = 30_000
+/** How long a stopping run waits for its model step or tools before it goes on without them. */
+export const MODEL_STOP_MS = 2_000
+export const TOOL_STOP_MS = 5_000
+/** How many decided tickets of earlier steps are remembered, to answer a late decision with who was first. */
+export const DECIDED_MEMORY = 100
