@@ -8,7 +8,7 @@ import type { LedgerEntry, PendingEntry } from '../thread/state.ts'
 /**
  * The store's contract, satisfied by one Postgres dialect that PGlite or `pg` serves. Every row belongs to a tenant.
  * Times are ms since the epoch. A store that cannot be reached, or does not answer within its timeout, throws
- * `StoreUnavailable`; nothing else is thrown but for bugs.
+ * `StoreUnavailable`, a cursor that no list has given out `InvalidCursor`; nothing else is thrown but for bugs.
  */
 export interface Store {
   readonly threads: ThreadRows
@@ -39,8 +39,19 @@ export type ThreadRow = {
   created_at: number
   updated_at: number
 }
-export type NewThread = { id: string; title?: string | null; resource_id?: string | null; parent_thread_id?: string | null; custom?: JsonObject }
-export type ThreadPatch = { title?: string | null; resource_id?: string | null; parent_thread_id?: string | null; custom?: JsonObject }
+export type NewThread = {
+  id: string
+  title?: string | null
+  resource_id?: string | null
+  parent_thread_id?: string | null
+  custom?: JsonObject
+}
+export type ThreadPatch = {
+  title?: string | null
+  resource_id?: string | null
+  parent_thread_id?: string | null
+  custom?: JsonObject
+}
 export type ThreadFilter = {
   resource_id?: string
   parent_thread_id?: string
@@ -54,16 +65,26 @@ export type PageRequest = { limit: number; offset?: number; cursor?: string }
 export type Page<T> = { items: T[]; total: number; has_more: boolean; next_cursor: string }
 
 export interface ThreadRows {
-  /** `exists` and `deleted` change nothing. */
-  create(tenant: string, thread: NewThread): Promise<{ status: 'created'; thread: ThreadRow } | { status: 'exists' | 'deleted' }>
+  /** Statuses other than `created` change nothing. */
+  create(
+    tenant: string,
+    thread: NewThread,
+  ): Promise<{ status: 'created'; thread: ThreadRow } | { status: 'exists' | 'deleted' | 'parent_not_found' }>
   get(tenant: string, id: string): Promise<ThreadRow | 'deleted' | null>
   list(tenant: string, filter: ThreadFilter, page: PageRequest): Promise<Page<ThreadRow>>
   /** `custom` is merged key by key (null removes a key); a cycle of parents changes nothing. */
   patch(tenant: string, id: string, patch: ThreadPatch): Promise<ThreadRow | 'cycle' | 'parent_not_found' | null>
   /** Removes every row of the thread (and, with `cascade`, of its descendants), leaves a tombstone and fences writers. */
-  delete(tenant: string, id: string, children: 'detach' | 'reject' | 'cascade'): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
+  delete(
+    tenant: string,
+    id: string,
+    children: 'detach' | 'reject' | 'cascade',
+  ): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
   /** Threads with an open run, oldest change first, for the sweep that wakes threads whose workflow was lost. */
-  listOpen(options: { updated_before: number; limit: number }): Promise<{ tenant: string; id: string; status: string; updated_at: number }[]>
+  listOpen(options: {
+    updated_before: number
+    limit: number
+  }): Promise<{ tenant: string; id: string; status: string; updated_at: number }[]>
 }
 
 export type MessageRow = {
@@ -80,7 +101,13 @@ export type MessageRow = {
   metadata: JsonObject | null
   created_at: number
 }
-export type MessageFilter = { order: 'asc' | 'desc'; after?: number; before?: number; run_id?: string; visibility: 'external' | 'internal' | 'all' }
+export type MessageFilter = {
+  order: 'asc' | 'desc'
+  after?: number
+  before?: number
+  run_id?: string
+  visibility: 'external' | 'internal' | 'all'
+}
 export type RunFilter = { thread_id?: string; status?: RunStatus }
 export type DispatchFilter = { thread_id?: string; status?: DispatchRecord['status'] }
 export type EventQuery = { thread_id: string; run_id?: string; after_seq: number; limit: number }
@@ -130,4 +157,9 @@ export interface AgentVersionRows {
 /** The store did not answer in time or cannot be reached. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
+}
+
+/** A page was asked for with a cursor that the list has not given out: the caller's mistake, not the store's. */
+export class InvalidCursor extends Error {
+  override readonly name = 'InvalidCursor'
 }

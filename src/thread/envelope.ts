@@ -54,21 +54,31 @@ function identify(thread_id: string, event: ThreadEvent): { correlation: string 
     case 'RunStarted':
     case 'RunErrored':
     case 'RunFinished':
-    case 'RunRescheduled':
     case 'MailboxSubmitFailed':
       return { correlation: event.payload.dispatch_id, key: `${event.payload.dispatch_id}/${event.payload.attempt_count}` }
+    case 'RunRescheduled': {
+      const { dispatch_id, attempt_count, tool_call_id, attempt } = event.payload
+      const call = tool_call_id === undefined ? '' : `/${tool_call_id}/${String(attempt)}`
+      return { correlation: dispatch_id, key: `${dispatch_id}/${attempt_count}${call}` }
+    }
     // These can come more than once in an attempt, so their number is part of the key.
     case 'RunResumed':
     case 'RunInterrupted':
     case 'MailboxTimeout':
     case 'MailboxResumeFailed':
-      return { correlation: event.payload.dispatch_id, key: `${event.payload.dispatch_id}/${event.payload.attempt_count}/${event.seq}` }
+      return {
+        correlation: event.payload.dispatch_id,
+        key: `${event.payload.dispatch_id}/${event.payload.attempt_count}/${event.seq}`,
+      }
     case 'RunWaiting':
       return { correlation: event.payload.dispatch_id, key: `${run}/${event.seq}` }
     case 'MessageCommitted':
       return { correlation: event.run_id, key: `${thread_id}/${run}/${event.payload.message_id}` }
     case 'ThreadMessagesCheckpointed':
-      return { correlation: event.run_id, key: `${thread_id}/${run}/${event.payload.message_seq_start}-${event.payload.message_seq_end}` }
+      return {
+        correlation: event.run_id,
+        key: `${thread_id}/${run}/${event.payload.message_seq_start}-${event.payload.message_seq_end}`,
+      }
     case 'MailboxDecisionReceived':
     case 'ToolPermissionResolved':
       return { correlation: event.payload.decision_id, key: `${run}/${event.payload.tool_call_id}/${event.payload.decision_id}` }

@@ -47,7 +47,14 @@ export type Payloads = {
   RunResumed: DispatchFacts & { reason: 'decision' | 'input' | 'expiry' }
   RunWaiting: { dispatch_id: string; reason: WaitingReason; tickets: Ticket[] }
   RunInterrupted: DispatchFacts & { reason: string; stop_at: number; termination: Termination }
-  RunRescheduled: DispatchFacts & { reason: string; step: number; attempt: number; code: string | null; error: string | null; tool_call_id?: string }
+  RunRescheduled: DispatchFacts & {
+    reason: string
+    step: number
+    attempt: number
+    code: string | null
+    error: string | null
+    tool_call_id?: string
+  }
   RunErrored: DispatchFacts & { code: string; error: string; termination: Termination }
   RunFinished: DispatchFacts & { termination: Termination; final_output: string | null; steps: number; usage: Usage }
   MessageCommitted: {

@@ -8,8 +8,8 @@ export const MAX_ENVELOPE_BYTES = 64 * 1024
 export const MAX_METADATA_BYTES = 16 * 1024
 /** Messages in one submit. */
 export const MAX_MESSAGES_PER_SUBMIT = 100
-/** Pending messages in one thread: with its run and its ledger entry each costs about 1.2 kB of state. */
-export const MAX_PENDING = 1000
+/** Pending messages in one thread: with its run and its ledger entry each costs about 2 kB of state, and 1 MB is what continue-as-new carries. */
+export const MAX_PENDING = 500
 /** Unstored events kept in the workflow while the store is away; above it `submit` is refused. */
 export const MAX_OUTBOX_BYTES = 512 * 1024
 /** Tool arguments larger than this stay in the store and enter events by reference. */
@@ -28,3 +28,8 @@ export const MODEL_STOP_MS = 2_000
 export const TOOL_STOP_MS = 5_000
 /** How many decided tickets of earlier steps are remembered, to answer a late decision with who was first. */
 export const DECIDED_MEMORY = 100
+
+/** State larger than this is not handed to the next execution; it loads the thread from the store instead. */
+export const MAX_CARRIED_BYTES = 1024 * 1024
+/** Continue as new from this many events on, well before the server's own limits. */
+export const HISTORY_EVENTS = 4096

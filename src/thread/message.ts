@@ -8,7 +8,13 @@ export type Visibility = 'external' | 'internal'
 export type TextPart = { type: 'text'; text: string }
 export type MediaPart = { type: 'image' | 'file'; media_type?: string; url?: string; data?: string }
 export type ReasoningPart = { type: 'reasoning'; text: string; provider_options?: JsonObject }
-export type ToolCallPart = { type: 'tool_call'; tool_call_id: string; tool_name: string; arguments: Json; provider_options?: JsonObject }
+export type ToolCallPart = {
+  type: 'tool_call'
+  tool_call_id: string
+  tool_name: string
+  arguments: Json
+  provider_options?: JsonObject
+}
 export type ToolResultPart = {
   type: 'tool_result'
   tool_call_id: string

@@ -52,5 +52,7 @@ function isEligible(delivery: Delivery, boundary: Boundary, currentRunId: string
 
 /** An entry of the other lane does not stand in the way; one of the own lane that is not due does. */
 function mayBeSkipped(delivery: Delivery, boundary: Boundary): boolean {
-  return boundary === 'new_run' ? delivery.boundary !== 'new_run' && !delivery.fallback_to_new_run : delivery.boundary === 'new_run'
+  return boundary === 'new_run'
+    ? delivery.boundary !== 'new_run' && !delivery.fallback_to_new_run
+    : delivery.boundary === 'new_run'
 }

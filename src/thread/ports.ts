@@ -23,7 +23,14 @@ export type ThreadRef = { tenant: string; thread_id: string }
  * store does not know is created. `ledger`: the commands of the last 24 h, oldest first.
  */
 export type LoadResult =
-  | { status: 'loaded'; epoch: number; last_seq: number; snapshot: Snapshot | null; ledger: LedgerEntry[]; settings: ThreadSettings }
+  | {
+      status: 'loaded'
+      epoch: number
+      last_seq: number
+      snapshot: Snapshot | null
+      ledger: LedgerEntry[]
+      settings: ThreadSettings
+    }
   | { status: 'deleted' }
 
 export type ThreadSummaryRow = {
@@ -62,9 +69,7 @@ export type RunWrite = {
  * restored from a backup). A store that cannot be reached throws.
  */
 export type PersistResult =
-  | { status: 'stored'; last_seq: number }
-  | { status: 'fenced' | 'conflict' | 'deleted' }
-  | { status: 'gap'; last_seq: number }
+  { status: 'stored'; last_seq: number } | { status: 'fenced' | 'conflict' | 'deleted' } | { status: 'gap'; last_seq: number }
 
 export type ModelStepInput = ThreadRef & {
   run_id: string

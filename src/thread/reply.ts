@@ -23,9 +23,7 @@ export type RejectionCode =
 export type Rejection = { code: RejectionCode; message: string; detail?: JsonObject }
 
 /** The answer to a command, as the update returns it and the ledger keeps it. */
-export type Reply =
-  | { ok: true; outcome: JsonObject; event_seq: number }
-  | { ok: false; rejection: Rejection; event_seq: number }
+export type Reply = { ok: true; outcome: JsonObject; event_seq: number } | { ok: false; rejection: Rejection; event_seq: number }
 
 /** A reply on its way out. `replayed`: the command had been applied before; `degraded`: the store is behind. */
 export type Answer = Reply & { replayed: boolean; degraded: boolean }

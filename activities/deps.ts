@@ -1,0 +1,22 @@
+import type { AgentRegistry } from '../src/agent/registry.ts'
+import type { LiveBus } from '../src/live/bus.ts'
+import type { Store } from '../src/store/store.ts'
+import type { ThreadSettings } from '../src/thread/state.ts'
+
+/** What activities log to; pino's loggers fit. */
+export type ActivityLogger = {
+  debug(facts: object, message: string): void
+  warn(facts: object, message: string): void
+  error(facts: object, message: string): void
+}
+
+export type ActivityDeps = {
+  store: Store
+  bus: LiveBus
+  agents: AgentRegistry
+  /** Handed to every thread that is loaded. */
+  settings: ThreadSettings
+  /** Names this process in run records. */
+  worker_id: string
+  logger: ActivityLogger
+}

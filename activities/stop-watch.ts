@@ -1,0 +1,91 @@
+import { Context } from '@temporalio/activity'
+import type { LiveFrame } from '../src/live/bus.ts'
+import type { ActivityDeps } from './deps.ts'
+
+export type StopWatch = {
+  /** Fires once the activity must stop, for whatever reason. */
+  signal: AbortSignal
+  /** True when somebody asked the run to stop; false for a worker's shutdown, a lost heartbeat and the like. */
+  requested(): boolean
+  /** Settles with the promise, or rejects with a Stopped as soon as the activity must stop. */
+  race<T>(promise: PromiseLike<T>): Promise<T>
+  /** What to throw when the stop was not requested: Temporal's own failure. */
+  failure(): unknown
+  close(): void
+}
+/** Thrown by `race` and `sleep`; never leaves an activity. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped'
+}
+
+const MIN_HEARTBEAT_MS = 200
+const MAX_HEARTBEAT_MS = 1_000
+/** How far back the log is read when the bus tells of events without carrying them. */
+const HINT_LOOK_BACK = 50
+
+/**
+ * Heartbeats until closed, and listens for the two ways to stop: Temporal's cancellation, which comes with a
+ * heartbeat, and the abort hint: the run's RunInterrupted event on the live bus, which is there in milliseconds.
+ */
+export function watchStop(
+  deps: Pick<ActivityDeps, 'bus' | 'store' | 'settings'>,
+  ref: { tenant: string; thread_id: string; run_id: string },
+): StopWatch {
+  const context = Context.current()
+  const controller = new AbortController()
+  let hinted = false
+  const stop = (): void => {
+    controller.abort(new Stopped('the activity must stop'))
+  }
+  const hint = (): void => {
+    hinted = true
+    stop()
+  }
+  const period = Math.min(Math.max(deps.settings.heartbeat_timeout_ms / 10, MIN_HEARTBEAT_MS), MAX_HEARTBEAT_MS)
+  context.heartbeat()
+  const timer = setInterval(() => {
+    context.heartbeat()
+  }, period)
+  const unsubscribe = deps.bus.subscribe(ref.tenant, ref.thread_id, (frame) => {
+    if (frame.type === 'events') void isHint(deps, ref, frame).then((yes) => (yes ? hint() : undefined))
+  })
+  context.cancellationSignal.addEventListener('abort', stop, { once: true })
+  if (context.cancellationSignal.aborted) stop()
+  const stopped = new Promise<never>((_, reject) => {
+    const fail = (): void => {
+      reject(new Stopped('the activity must stop'))
+    }
+    controller.signal.addEventListener('abort', fail, { once: true })
+    if (controller.signal.aborted) fail()
+  })
+  stopped.catch(() => undefined)
+  return {
+    signal: controller.signal,
+    requested: () => hinted || context.cancellationDetails?.cancelRequested === true,
+    race: (promise) => Promise.race([stopped, promise]),
+    failure: () => context.cancellationSignal.reason as unknown,
+    close: () => {
+      clearInterval(timer)
+      unsubscribe()
+      context.cancellationSignal.removeEventListener('abort', stop)
+    },
+  }
+}
+
+async function isHint(
+  { store }: Pick<ActivityDeps, 'store'>,
+  ref: { tenant: string; thread_id: string; run_id: string },
+  frame: Extract<LiveFrame, { type: 'events' }>,
+): Promise<boolean> {
+  const { tenant, thread_id, run_id } = ref
+  try {
+    const after_seq = Math.max(frame.last_seq - HINT_LOOK_BACK, 0)
+    const events =
+      frame.events ??
+      (await store.conversation.listEvents(tenant, { thread_id, run_id, after_seq, limit: HINT_LOOK_BACK })).events
+    return events.some((event) => event.kind === 'RunInterrupted' && event.run_id === run_id)
+  } catch {
+    // Only a hint: Temporal's own cancellation follows.
+    return false
+  }
+}

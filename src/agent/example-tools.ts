@@ -1,0 +1,37 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import { tool } from './define-config.ts'
+
+/** The example tools: between them they reach every way a tool call can go. None touches the outside world. */
+export const exampleTools = {
+  get_weather: tool({
+    description: 'The weather in a city (invented, but always the same for the same city).',
+    inputSchema: z.object({ city: z.string().min(1) }),
+    repeatable: true,
+    execute: ({ city }) => {
+      const seed = [...city.toLowerCase()].reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973, 7)
+      const conditions = ['sunny', 'cloudy', 'rainy', 'windy'] as const
+      return { city, temperature_c: (seed % 35) - 5, conditions: conditions[seed % conditions.length] ?? 'sunny' }
+    },
+  }),
+  sleep: tool({
+    description: 'Waits for a number of milliseconds; it can be cancelled.',
+    inputSchema: z.object({ ms: z.int().min(0).max(3_600_000) }),
+    repeatable: true,
+    execute: async ({ ms }, { abortSignal }) => {
+      await delay(ms, undefined, { signal: abortSignal })
+      return { slept_ms: ms }
+    },
+  }),
+  send_email: tool({
+    description: 'Sends an e-mail once a person has approved it. (It only pretends to.)',
+    inputSchema: z.object({ to: z.string().min(1), subject: z.string(), body: z.string().optional() }),
+    needsApproval: true,
+    execute: ({ to, subject }) => ({ sent: true, to, subject }),
+  }),
+  ask_user: tool({
+    description: 'Asks the user a question; the answer comes from outside.',
+    inputSchema: z.object({ question: z.string().min(1) }),
+    external: true,
+  }),
+}

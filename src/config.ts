@@ -1,0 +1,242 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join, resolve } from 'node:path'
+import { config as loadDotenv } from 'dotenv'
+import { z } from 'zod'
+
+/** Everything the environment can say about a process. Paths are absolute, times are milliseconds. */
+export type Config = {
+  /** `all`: HTTP API and worker in one process. */
+  role: 'all' | 'api' | 'worker'
+  host: string
+  /** 0 picks a free port. */
+  port: number
+  /** Somebody chose to listen beyond loopback although there is no authentication. */
+  insecureBind: boolean
+  /** Agents, tools and limits; `explicit` when WEFT_CONFIG named it, so that a missing file is a mistake. */
+  agentConfig: { path: string; explicit: boolean }
+  dataDir: string
+  /** Null: PGlite in the data directory. */
+  databaseUrl: string | null
+  temporal: TemporalSettings
+  logLevel: (typeof LOG_LEVELS)[number]
+  providers: { openai: ProviderSettings; anthropic: ProviderSettings }
+  idleCloseMs: number
+  continueAsNewEvery: number
+  commandTimeoutMs: number
+  storeTimeoutMs: number
+  /** Where programs are looked for, in order. */
+  searchPath: string[]
+  /** Outlives the checkout; holds downloaded or built programs. */
+  cacheDir: string
+}
+
+export type TemporalSettings = {
+  /** `host:port`; null: an embedded server in the data directory. */
+  address: string | null
+  namespace: string
+  apiKey: string | null
+  /** Null: off, unless there is an API key. */
+  tls: TlsSettings | false | null
+  /** Ports of the embedded server; 0 picks a free one. */
+  embedded: { port: number; uiPort: number }
+}
+
+/** Certificates are PEM, given by value or by path; null where the system's own serve. */
+export type TlsSettings = {
+  serverName: string | null
+  serverCa: PemSource | null
+  clientCert: PemSource | null
+  clientKey: PemSource | null
+}
+export type PemSource = { data: string } | { path: string }
+
+export type ProviderSettings = { apiKey: string | null; baseUrl: string | null; model: string | null }
+
+/** The environment holds mistakes. The message has one sentence a line, each naming its variable. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const MAX_TIMER_MS = 2_147_483_647
+
+const text = z.string().optional()
+const whole = (min: number, max: number, fallback: number) =>
+  z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max)).default(fallback).catch(fault(`a whole number from ${min} to ${max}`))
+const port = (fallback: number) => whole(0, 65_535, fallback)
+const oneOf = <const T extends string>(values: readonly T[], fallback: NoInfer<T>) =>
+  z.enum(values).default(fallback).catch(fault(`one of ${values.join(', ')}`))
+const flag = z
+  .enum(['1', 'true', 'yes', 'on', '0', 'false', 'no', 'off'])
+  .transform((value) => ['1', 'true', 'yes', 'on'].includes(value))
+  .optional()
+  .catch(fault('true or false'))
+const url = (protocols: string[]) =>
+  z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol))
+    .optional()
+    .catch(fault(`an address that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`, false))
+
+/** Turns any refusal of a variable into one sentence about what it must be. Addresses may hold passwords: not shown. */
+function fault(expected: string, show = true) {
+  return (context: { value: unknown }): never => {
+    throw new ConfigError(`must be ${expected}${show ? `, but it is "${String(context.value)}"` : ''}.`)
+  }
+}
+
+const SCHEMA = {
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port(3000),
+  WEFT_ROLE: oneOf(['all', 'api', 'worker'], 'all'),
+  WEFT_INSECURE_BIND: flag,
+  WEFT_CONFIG: text,
+  WEFT_DATA_DIR: z.string().default('.weft'),
+  DATABASE_URL: url(['postgres:', 'postgresql:']),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^(\[[^\]]+\]|[^\s:/]+):\d{1,5}$/)
+    .optional()
+    .catch(fault('host:port, for example 127.0.0.1:7233')),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  TEMPORAL_API_KEY: text,
+  TEMPORAL_TLS: flag,
+  TEMPORAL_TLS_SERVER_NAME: text,
+  TEMPORAL_TLS_SERVER_CA_CERT_DATA: text,
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: text,
+  TEMPORAL_TLS_CLIENT_CERT_DATA: text,
+  TEMPORAL_TLS_CLIENT_CERT_PATH: text,
+  TEMPORAL_TLS_CLIENT_KEY_DATA: text,
+  TEMPORAL_TLS_CLIENT_KEY_PATH: text,
+  WEFT_TEMPORAL_PORT: port(7233),
+  WEFT_TEMPORAL_UI_PORT: port(8233),
+  LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
+  OPENAI_API_KEY: text,
+  OPENAI_BASE_URL: url(['http:', 'https:']),
+  OPENAI_MODEL: text,
+  ANTHROPIC_API_KEY: text,
+  ANTHROPIC_BASE_URL: url(['http:', 'https:']),
+  ANTHROPIC_MODEL: text,
+  WEFT_IDLE_CLOSE_MS: whole(1, MAX_TIMER_MS, 600_000),
+  WEFT_CONTINUE_AS_NEW_EVERY: whole(0, 1_000_000, 0),
+  WEFT_COMMAND_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 5_000),
+  WEFT_STORE_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 900),
+}
+type Variables = { [K in keyof typeof SCHEMA]: z.output<(typeof SCHEMA)[K]> }
+
+/**
+ * Reads `.env` of the working directory (variables that are set already win) and then the environment.
+ * Throws `ConfigError`.
+ */
+export function loadConfig(): Config {
+  const path = resolve('.env')
+  if (existsSync(path)) loadDotenv({ path, quiet: true })
+  return readConfig(process.env)
+}
+
+/** This process's environment for a child, with some variables set on top. */
+export function childEnvironment(extra: Record<string, string>): Record<string, string | undefined> {
+  return { ...process.env, ...extra }
+}
+
+/** What `env` says, with defaults. An empty variable counts as not set. Throws `ConfigError` with every mistake. */
+export function readConfig(env: Record<string, string | undefined>, cwd: string = process.cwd()): Config {
+  const vars = parseVariables(env)
+  const mistakes = contradictions(vars)
+  if (mistakes.length > 0) throw new ConfigError(mistakes.join('\n'))
+  return {
+    role: vars.WEFT_ROLE,
+    host: vars.HOST,
+    port: vars.PORT,
+    insecureBind: vars.WEFT_INSECURE_BIND ?? false,
+    agentConfig: { path: resolve(cwd, vars.WEFT_CONFIG ?? 'weft.config.ts'), explicit: vars.WEFT_CONFIG !== undefined },
+    dataDir: resolve(cwd, vars.WEFT_DATA_DIR),
+    databaseUrl: vars.DATABASE_URL ?? null,
+    temporal: {
+      address: vars.TEMPORAL_ADDRESS ?? null,
+      namespace: vars.TEMPORAL_NAMESPACE,
+      apiKey: vars.TEMPORAL_API_KEY ?? null,
+      tls: readTls(vars, cwd),
+      embedded: { port: vars.WEFT_TEMPORAL_PORT, uiPort: vars.WEFT_TEMPORAL_UI_PORT },
+    },
+    logLevel: vars.LOG_LEVEL,
+    providers: {
+      openai: provider(vars.OPENAI_API_KEY, vars.OPENAI_BASE_URL, vars.OPENAI_MODEL),
+      anthropic: provider(vars.ANTHROPIC_API_KEY, vars.ANTHROPIC_BASE_URL, vars.ANTHROPIC_MODEL),
+    },
+    idleCloseMs: vars.WEFT_IDLE_CLOSE_MS,
+    continueAsNewEvery: vars.WEFT_CONTINUE_AS_NEW_EVERY,
+    commandTimeoutMs: vars.WEFT_COMMAND_TIMEOUT_MS,
+    storeTimeoutMs: vars.WEFT_STORE_TIMEOUT_MS,
+    searchPath: (env['PATH'] ?? env['Path'] ?? '').split(delimiter).filter((directory) => directory !== ''),
+    cacheDir: cacheDir(env),
+  }
+}
+
+function parseVariables(env: Record<string, string | undefined>): Variables {
+  const values: Record<string, unknown> = {}
+  const mistakes: string[] = []
+  for (const [name, schema] of Object.entries(SCHEMA)) {
+    const value = env[name]?.trim()
+    try {
+      values[name] = schema.parse(value === '' ? undefined : value)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      mistakes.push(`${name} ${error.message}`)
+    }
+  }
+  if (mistakes.length > 0) throw new ConfigError(mistakes.join('\n'))
+  return values as Variables
+}
+
+/** Values that are fine alone but not together. */
+function contradictions(vars: Variables): string[] {
+  const mistakes: string[] = []
+  if (vars.WEFT_ROLE !== 'all') {
+    for (const name of ['DATABASE_URL', 'TEMPORAL_ADDRESS'] as const) {
+      if (vars[name] !== undefined) continue
+      mistakes.push(`WEFT_ROLE=${vars.WEFT_ROLE} needs ${name}, because only one process can use an embedded server's data directory.`)
+    }
+  }
+  if (vars.WEFT_ROLE !== 'worker' && !isLoopback(vars.HOST) && vars.WEFT_INSECURE_BIND !== true) {
+    mistakes.push(
+      `HOST=${vars.HOST} would open the API to other machines without authentication; use 127.0.0.1, or set WEFT_INSECURE_BIND=1 where something else guards the port.`,
+    )
+  }
+  const cert = vars.TEMPORAL_TLS_CLIENT_CERT_DATA ?? vars.TEMPORAL_TLS_CLIENT_CERT_PATH
+  const key = vars.TEMPORAL_TLS_CLIENT_KEY_DATA ?? vars.TEMPORAL_TLS_CLIENT_KEY_PATH
+  if ((cert === undefined) !== (key === undefined)) {
+    mistakes.push('TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH (or their _DATA) must be set together.')
+  }
+  return mistakes
+}
+
+/** Whether only this machine can reach the host. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function readTls(vars: Variables, cwd: string): TlsSettings | false | null {
+  if (vars.TEMPORAL_TLS === false) return false
+  const pem = (data: string | undefined, path: string | undefined): PemSource | null =>
+    data !== undefined ? { data } : path !== undefined ? { path: resolve(cwd, path) } : null
+  const tls: TlsSettings = {
+    serverName: vars.TEMPORAL_TLS_SERVER_NAME ?? null,
+    serverCa: pem(vars.TEMPORAL_TLS_SERVER_CA_CERT_DATA, vars.TEMPORAL_TLS_SERVER_CA_CERT_PATH),
+    clientCert: pem(vars.TEMPORAL_TLS_CLIENT_CERT_DATA, vars.TEMPORAL_TLS_CLIENT_CERT_PATH),
+    clientKey: pem(vars.TEMPORAL_TLS_CLIENT_KEY_DATA, vars.TEMPORAL_TLS_CLIENT_KEY_PATH),
+  }
+  const named = Object.values(tls).some((value) => value !== null)
+  return vars.TEMPORAL_TLS === true || named ? tls : null
+}
+
+function provider(apiKey: string | undefined, baseUrl: string | undefined, model: string | undefined): ProviderSettings {
+  return { apiKey: apiKey ?? null, baseUrl: baseUrl ?? null, model: model ?? null }
+}
+
+function cacheDir(env: Record<string, string | undefined>): string {
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'weft')
+  if (process.platform === 'win32') return join(env['LOCALAPPDATA'] ?? join(homedir(), 'AppData', 'Local'), 'weft')
+  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'weft')
+}

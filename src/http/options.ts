@@ -1,0 +1,91 @@
+import type { LiveBus } from '../live/bus.ts'
+import type { Store } from '../store/store.ts'
+import type { ThreadGateway } from '../temporal/gateway.ts'
+
+/** An agent as /v1/agents shows it. */
+export type AgentSummary = { id: string; model: string; tools: string[]; description?: string; version: string }
+
+/** Where errors that must not leave go to; a pino logger fits. */
+export type HttpLog = { error(facts: object, message: string): void; warn(facts: object, message: string): void }
+
+export type HttpOptions = {
+  store: Store
+  gateway: ThreadGateway
+  /** The process's own bus: the hub, where this process runs model steps. */
+  bus: LiveBus
+  agents: readonly AgentSummary[] | (() => readonly AgentSummary[])
+  /** Every row and workflow id is scoped by it. */
+  tenant?: string
+  version?: string
+  /** How operators reach the same threads; shown in /docs. */
+  temporal?: { cli: string; address: string; namespace: string }
+  /** Whether a worker takes tasks; without it /health says `unknown` for that component. */
+  workerPing?: () => Promise<void>
+  log?: HttpLog
+  limits?: Partial<HttpLimits>
+}
+
+/** Sizes in bytes, times in ms. */
+export type HttpLimits = {
+  body_bytes: number
+  /** Streams open at once in this process. */
+  streams: number
+  /** An answer waits this long for its facts to be readable. */
+  stored_wait_ms: number
+  /** On top of the gateway's own deadline: nothing waits longer for an answer. */
+  command_timeout_ms: number
+  /** Longest `timeout_ms` of a wait. */
+  wait_max_ms: number
+  heartbeat_ms: number
+  /** How often an idle stream looks into the log, should a notification have been lost. */
+  poll_ms: number
+  /** A reader that takes nothing for so long is cut off; it can come back with its cursor. */
+  stall_ms: number
+  /** A component that does not answer in time is down, for /health. */
+  health_ms: number
+}
+
+export const DEFAULT_LIMITS: HttpLimits = {
+  body_bytes: 4 * 1024 * 1024,
+  streams: 2_000,
+  stored_wait_ms: 2_000,
+  command_timeout_ms: 15_000,
+  wait_max_ms: 600_000,
+  heartbeat_ms: 15_000,
+  poll_ms: 3_000,
+  stall_ms: 60_000,
+  health_ms: 2_000,
+}
+
+/** The options with every default filled in, and what the handlers share. */
+export type HttpContext = {
+  store: Store
+  gateway: ThreadGateway
+  bus: LiveBus
+  tenant: string
+  version: string
+  temporal: { cli: string; address: string; namespace: string } | null
+  workerPing: (() => Promise<void>) | null
+  log: HttpLog
+  limits: HttpLimits
+  agents: () => readonly AgentSummary[]
+  /** Fires when the app closes: open streams end. */
+  closing: AbortSignal
+}
+
+export function createContext(options: HttpOptions, closing: AbortSignal): HttpContext {
+  const { agents } = options
+  return {
+    store: options.store,
+    gateway: options.gateway,
+    bus: options.bus,
+    tenant: options.tenant ?? 'default',
+    version: options.version ?? '0.0.0',
+    temporal: options.temporal ?? null,
+    workerPing: options.workerPing ?? null,
+    log: options.log ?? { error: () => {}, warn: () => {} },
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    agents: typeof agents === 'function' ? agents : () => agents,
+    closing,
+  }
+}

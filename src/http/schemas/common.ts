@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { isObject } from '../../thread/json.ts'
+
+/** Shapes that the whole contract shares. */
+
+/** What a client may choose as a thread's id. */
+export const threadId = z
+  .string()
+  .regex(/^[A-Za-z0-9_.-]{1,128}$/, 'must be 1 to 128 letters, digits, "-", "_" or "."')
+  .meta({ id: 'ThreadId', description: 'A UUIDv7, or the id that the client chose', example: '01984f6e-5d2b-7c3a-9f10-2b4c6d8e0f12' })
+/** A run's, dispatch's, ticket's or pending message's id as it stands in a path. */
+export const anyId = z.string().regex(/^[A-Za-z0-9_.:-]{1,160}$/, 'is not an id')
+export const messageId = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, "-", "_", "." or ":"')
+  .meta({ description: 'Chosen by the client; a repeat of the same id is refused', example: 'msg-1' })
+
+export const timestamp = z.iso.datetime().meta({ description: 'RFC 3339, UTC, with milliseconds', example: '2025-01-31T12:00:00.000Z' })
+export const json = z.json().meta({ id: 'Json', description: 'Any JSON value' })
+export const jsonObject = z.record(z.string(), z.json()).meta({ id: 'JsonObject', description: 'A JSON object' })
+
+const ALIASES: Readonly<Record<string, string>> = {
+  agentId: 'agent_id',
+  threadId: 'thread_id',
+  toolCallId: 'tool_call_id',
+  resourceId: 'resource_id',
+  parentThreadId: 'parent_thread_id',
+}
+
+/** The five camelCase names that are accepted for their snake_case ones; the latter win. */
+export function withoutAliases(value: unknown): unknown {
+  if (!isObject(value)) return value
+  const plain: Record<string, unknown> = {}
+  for (const [key, inner] of Object.entries(value)) {
+    const name = Object.hasOwn(ALIASES, key) ? (ALIASES[key] ?? key) : key
+    if (name === key || value[name] === undefined) plain[name] = inner
+  }
+  return plain
+}
+
+export const DEFAULT_LIMIT = 50
+export const MAX_LIMIT = 200
+
+const whole = (sentence: string) => z.string().regex(/^-?\d{1,15}$/, sentence).transform(Number)
+/** Clamped to 1..200, never refused for being out of range. */
+export const limit = whole('must be a whole number')
+  .transform((n) => Math.min(MAX_LIMIT, Math.max(1, n)))
+  .optional()
+  .meta({ description: `Page size, 1 to ${String(MAX_LIMIT)} (values outside are clamped); ${String(DEFAULT_LIMIT)} if absent`, override: { type: 'integer' } })
+export const offset = whole('must be a whole number')
+  .transform((n) => Math.max(0, n))
+  .optional()
+  .meta({ description: 'Rows to skip; not together with a cursor', override: { type: 'integer', minimum: 0 } })
+export const cursor = z.string().min(1).optional().meta({ description: 'The `next_cursor` of an earlier answer' })
+export const sequence = whole('must be a whole number')
+  .transform((n) => Math.max(0, n))
+  .optional()
+  .meta({ override: { type: 'integer', minimum: 0 } })
+export const flag = z
+  .enum(['true', 'false', '1', '0'])
+  .transform((text) => text === 'true' || text === '1')
+  .optional()
+  .meta({ override: { type: 'string', enum: ['true', 'false', '1', '0'] } })
+export const milliseconds = whole('must be a whole number of milliseconds')
+  .optional()
+  .meta({ override: { type: 'integer', minimum: 0 } })
+
+export const page = { limit, offset, cursor }
+
+/** A page of rows. `next_cursor` is never null: at the tail it finds what comes later. */
+export function listOf<T extends z.ZodType>(item: T) {
+  return z.object({
+    items: z.array(item),
+    total: z.int(),
+    has_more: z.boolean(),
+    next_cursor: z.string(),
+    limit: z.int(),
+    offset: z.int().optional(),
+  })
+}
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    error: z.string().meta({ description: 'The same sentence as `detail`' }),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457; further members may carry facts, such as the current value in a conflict' })

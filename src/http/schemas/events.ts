@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { cursor, json, jsonObject, limit, timestamp } from './common.ts'
+import { ticket } from './runs.ts'
+
+export const logEvent = z
+  .object({
+    event_seq: z.int(),
+    kind: z.string(),
+    thread_id: z.string(),
+    run_id: z.string().nullable(),
+    scopes: z.array(z.object({ type: z.enum(['thread', 'run']), id: z.string() })),
+    visibility: z.enum(['public', 'internal']),
+    correlation_id: z.string().nullable(),
+    causation_id: z.string().nullable(),
+    idempotency_key: z.string(),
+    occurred_at: timestamp,
+    cursor: z.string(),
+    payload: jsonObject,
+  })
+  .meta({ id: 'Event' })
+export const eventList = z.object({ items: z.array(logEvent), next_cursor: z.string(), has_more: z.boolean(), limit: z.int() })
+export const eventQuery = z.object({ limit, cursor })
+export const eventStreamQuery = z.object({ cursor })
+export const runStreamQuery = z.object({
+  cursor,
+  from: z.enum(['start']).optional().meta({ description: 'Replay the run from its beginning instead of joining its open step' }),
+})
+
+const tool_result = z.object({ tool_name: z.string(), status: z.enum(['success', 'pending', 'error']), data: json, message: z.string().optional() })
+const id = z.string()
+const frame = <T extends string, S extends z.ZodRawShape>(event_type: T, shape: S) => z.object({ event_type: z.literal(event_type), ...shape })
+
+/** The frames of a run's stream, tagged by `event_type`. */
+export const runEvent = z
+  .discriminatedUnion('event_type', [
+    frame('run_start', { thread_id: id, run_id: id, parent_run_id: id.optional() }),
+    frame('step_start', { message_id: id, attempt: z.int() }),
+    frame('text_delta', { delta: z.string() }),
+    frame('reasoning_delta', { delta: z.string() }),
+    frame('tool_call_start', { id, name: z.string() }),
+    frame('tool_call_delta', { id, args_delta: z.string() }),
+    frame('tool_call_ready', { id, name: z.string(), arguments: json }),
+    frame('tool_call_done', { id, message_id: id.nullable(), result: tool_result, outcome: z.enum(['succeeded', 'failed', 'suspended']) }),
+    frame('tool_call_resumed', { target_id: id, result: json }),
+    frame('tool_call_cancel', { id, name: z.string(), reason: z.string() }),
+    frame('inference_complete', { model: z.string(), usage: jsonObject.optional(), duration_ms: z.number() }),
+    frame('stream_reset', { reason: z.string() }),
+    frame('step_end', {}),
+    frame('run_waiting', { tickets: z.array(ticket) }),
+    frame('run_finish', {
+      thread_id: id,
+      run_id: id,
+      result: z.object({ response: z.string() }).optional(),
+      termination: z.object({ type: z.string(), value: json.optional() }),
+      tickets: z.array(ticket).optional(),
+    }),
+    frame('error', { message: z.string(), code: z.string().optional() }),
+  ])
+  .meta({ id: 'RunEvent' })
+export type RunEvent = z.infer<typeof runEvent>
+
+export const agentView = z
+  .object({ id, model: z.string(), tools: z.array(z.string()), description: z.string().optional(), version: z.string() })
+  .meta({ id: 'Agent' })
+const component = z.object({ status: z.enum(['ok', 'down', 'unknown']), latency_ms: z.number().optional() })
+export const healthView = z.object({
+  status: z.enum(['ok', 'down']),
+  version: z.string(),
+  components: z.object({ store: component, temporal: component, worker: component }),
+})

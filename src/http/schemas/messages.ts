@@ -1,0 +1,146 @@
+import { z } from 'zod'
+import { jsonSize, utf8Length } from '../../thread/json.ts'
+import { MAX_CONTENT_BYTES, MAX_MESSAGES_PER_SUBMIT } from '../../thread/limits.ts'
+import { SUBMITTABLE_ROLES, type MessageInput } from '../../thread/message.ts'
+import { BOUNDARIES } from '../../thread/pending.ts'
+import { HttpProblem } from '../problems.ts'
+import { anyId, cursor, json, jsonObject, limit, messageId, offset, sequence, threadId, timestamp } from './common.ts'
+
+const textPart = z.object({ type: z.literal('text'), text: z.string() })
+const mediaFields = {
+  media_type: z.string().min(1).max(255).optional(),
+  url: z.url().max(8_192).optional(),
+  data: z.string().min(1).optional().meta({ description: 'Base64' }),
+}
+const oneSource = (part: { url?: string | undefined; data?: string | undefined }) => (part.url === undefined) !== (part.data === undefined)
+const sourceSentence = { error: 'needs either url or data' }
+const imagePart = z.object({ type: z.literal('image'), ...mediaFields }).refine(oneSource, sourceSentence)
+const filePart = z.object({ type: z.literal('file'), ...mediaFields }).refine(oneSource, sourceSentence)
+export const inputPart = z
+  .discriminatedUnion('type', [textPart, imagePart, filePart], { error: 'must be a part of type text, image or file' })
+  .meta({ id: 'InputPart' })
+
+/** A tool's result is given by deciding on its ticket; a message could not be tied to the call. */
+const role = z.enum(SUBMITTABLE_ROLES as readonly ['user', 'assistant', 'system'], {
+  error: ({ input }) =>
+    input === 'tool'
+      ? 'cannot be tool: answer a tool call with a decision (POST /v1/runs/{id}/decision, action resume, payload {"result": …})'
+      : 'must be user, assistant or system',
+})
+export const messageInput = z
+  .object({
+    id: messageId.optional(),
+    role,
+    content: z.union([z.string(), z.array(inputPart).min(1)], { error: 'must be a string or a list of parts of type text, image or file' }),
+    visibility: z.enum(['external', 'internal']).optional(),
+    metadata: jsonObject.optional(),
+  })
+  .meta({ id: 'MessageInput' })
+export const messageInputs = z
+  .array(messageInput, { error: 'must be a list of messages' })
+  .min(1, 'needs at least one message')
+  .max(MAX_MESSAGES_PER_SUBMIT, `takes at most ${String(MAX_MESSAGES_PER_SUBMIT)} messages`)
+  .refine((messages) => new Set(messages.map(({ id }, index) => id ?? index)).size === messages.length, { error: 'has the same message id twice' })
+
+export const delivery = z
+  .object({
+    boundary: z.enum(BOUNDARIES as readonly ['interrupt', 'next_step', 'on_natural_end', 'resume_input', 'new_run']).default('new_run'),
+    granularity: z.enum(['one', 'batch']).default('batch'),
+    barrier: z.boolean().default(false),
+    target_run_id: anyId.optional(),
+    fallback_to_new_run: z.boolean().default(true),
+  })
+  .meta({ id: 'Delivery' })
+
+/** The content of all messages together in bytes, as the caller counts it: the text itself, media with their JSON. */
+export function contentBytes(messages: readonly MessageInput[]): number {
+  let bytes = 0
+  for (const { content } of messages) {
+    if (typeof content === 'string') bytes += utf8Length(content)
+    else for (const part of content) bytes += part.type === 'text' ? utf8Length(part.text) : jsonSize(part)
+  }
+  return bytes
+}
+
+/** Throws the problem `payload_too_large` when messages carry more than a thread takes at once. */
+export function checkContentSize(messages: readonly MessageInput[]): void {
+  const bytes = contentBytes(messages)
+  if (bytes <= MAX_CONTENT_BYTES) return
+  const detail = `The messages carry ${String(bytes)} bytes of content; at most ${String(MAX_CONTENT_BYTES)} are taken at once. Send less, or give media by url.`
+  throw new HttpProblem('payload_too_large', detail, { content_bytes: bytes, max_content_bytes: MAX_CONTENT_BYTES })
+}
+
+export const messageRow = z
+  .object({
+    id: z.string(),
+    message_id: z.string(),
+    message_seq: z.int(),
+    thread_id: z.string(),
+    run_id: z.string().nullable(),
+    step: z.int().nullable(),
+    role: z.enum(['user', 'assistant', 'system', 'tool']),
+    content: z.union([z.string(), z.array(jsonObject)]),
+    message_kind: z.enum(['user_input', 'internal_user_input', 'assistant_output', 'tool_result', 'system', 'internal_system']),
+    visibility: z.enum(['external', 'internal']),
+    interrupted: z.boolean(),
+    metadata: jsonObject.nullable(),
+    created_at: timestamp,
+  })
+  .meta({ id: 'Message' })
+export const messageList = z.object({
+  messages: z.array(messageRow),
+  total: z.int(),
+  has_more: z.boolean(),
+  next_cursor: z.string(),
+  limit: z.int(),
+  offset: z.int().optional(),
+})
+export const messageQuery = z.object({
+  limit,
+  offset,
+  cursor,
+  order: z.enum(['asc', 'desc']).default('asc'),
+  after: sequence,
+  before: sequence,
+  run_id: anyId.optional(),
+  visibility: z.enum(['external', 'internal', 'all']).default('external'),
+})
+
+export const postMessages = z.object({
+  messages: messageInputs,
+  agent_id: z.string().min(1).optional(),
+  mode: z
+    .enum(['queue'], { error: 'must be queue: other modes are not offered yet' })
+    .default('queue'),
+  delivery: delivery.optional(),
+  metadata: jsonObject.optional(),
+  transport_request_id: z.string().max(256).optional(),
+})
+export const messagesAccepted = z.object({
+  status: z.enum(['running', 'queued']),
+  thread_id: z.string(),
+  run_id: z.string(),
+  dispatch_id: z.string(),
+  message_ids: z.array(z.string()),
+})
+
+export const pendingRow = z
+  .object({
+    pending_id: z.string(),
+    position: z.int(),
+    revision: z.int(),
+    role: z.enum(['user', 'assistant', 'system', 'tool']),
+    content: z.union([z.string(), z.array(jsonObject)]),
+    visibility: z.enum(['external', 'internal']),
+    metadata: jsonObject.nullable(),
+    delivery,
+    agent_id: z.string(),
+    overrides: jsonObject.nullable(),
+    run_id: z.string().nullable(),
+    created_at: timestamp,
+  })
+  .meta({ id: 'PendingMessage' })
+export const pendingList = z.object({ items: z.array(pendingRow), total: z.int(), queue_revision: z.int() })
+
+export const postMailbox = z.object({ payload: json })
+export const mailboxAccepted = z.object({ dispatch_id: z.string(), run_id: z.string(), thread_id: threadId })

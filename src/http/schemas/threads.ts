@@ -1,0 +1,63 @@
+import { z } from 'zod'
+import { flag, jsonObject, page, threadId, timestamp } from './common.ts'
+
+const title = z.string().max(1_000).nullable()
+const resource = z.string().min(1).max(256)
+
+export const postThread = z.object({
+  id: threadId.optional(),
+  title: title.optional(),
+  resource_id: resource.nullable().optional(),
+  parent_thread_id: threadId.nullable().optional(),
+  custom: jsonObject.optional(),
+})
+export const patchThread = z.object({
+  title: title.optional(),
+  resource_id: resource.nullable().optional(),
+  parent_thread_id: threadId.nullable().optional(),
+  custom: jsonObject.optional().meta({ description: 'Merged key by key; null removes a key' }),
+})
+export const patchMetadata = z.object({
+  title: title.optional(),
+  custom: jsonObject.optional().meta({ description: 'Merged key by key; null removes a key' }),
+})
+
+const status = z.enum(['idle', 'running', 'waiting'])
+export const threadView = z
+  .object({
+    id: z.string(),
+    metadata: z.object({ title: z.string().nullable(), created_at: timestamp, updated_at: timestamp, custom: jsonObject }),
+    resource_id: z.string().nullable(),
+    parent_thread_id: z.string().nullable(),
+    status,
+    agent_id: z.string().nullable(),
+    active_run_id: z.string().nullable(),
+    message_count: z.int(),
+    queue_revision: z.int(),
+    last_event_seq: z.int(),
+    workflow_id: z.string().meta({ description: 'The Temporal workflow that is this thread' }),
+  })
+  .meta({ id: 'Thread' })
+export const threadSummary = z
+  .object({
+    id: z.string(),
+    resource_id: z.string().nullable(),
+    parent_thread_id: z.string().nullable(),
+    title: z.string().nullable(),
+    updated_at: timestamp,
+    agent_id: z.string().nullable(),
+  })
+  .meta({ id: 'ThreadSummary' })
+export const threadQuery = z.object({
+  ...page,
+  resource_id: z.string().min(1).optional(),
+  parent_thread_id: threadId.optional(),
+  root: flag,
+  status: status.optional(),
+  updated_after: z.iso
+    .datetime({ offset: true })
+    .transform((text) => Date.parse(text))
+    .optional()
+    .meta({ override: { type: 'string', format: 'date-time' } }),
+})
+export const deleteQuery = z.object({ child_strategy: z.enum(['detach', 'reject', 'cascade']).default('detach') })

@@ -1,0 +1,52 @@
+import type { HttpContext } from '../options.ts'
+import { presentEvent } from '../present.ts'
+import type { Inbox } from './inbox.ts'
+import { createLogReader } from './log-reader.ts'
+import type { FrameSink } from './sse.ts'
+
+export type EventStreamOptions = {
+  thread_id: string
+  /** Only this run's events; the stream then ends with the run. */
+  run_id?: string | undefined
+  after_seq: number
+  /** Scope of the cursors that the frames carry. */
+  scope: string
+  inbox: Inbox
+}
+
+/** Writes canonical events after a number, then follows, until the run ends, the thread is deleted or the reader goes. */
+export async function streamEvents(context: HttpContext, options: EventStreamOptions, sink: FrameSink): Promise<void> {
+  const { thread_id, run_id, after_seq, scope, inbox } = options
+  let ended = false
+  const log = createLogReader(context, {
+    thread_id,
+    run_id,
+    after_seq,
+    signal: sink.signal,
+    async deliver(events) {
+      ended ||= run_id !== undefined && events.some(({ kind }) => kind === 'RunFinished' || kind === 'RunErrored')
+      for (const event of events) {
+        const data = presentEvent(event, scope)
+        await sink.send([{ data, id: data['cursor'] as string }])
+      }
+    },
+  })
+  try {
+    let there = await log.catchUp()
+    if (!ended && run_id !== undefined && after_seq > 0) ended = await hasEnded(context, run_id)
+    while (there && !ended && !sink.signal.aborted) {
+      const frame = await inbox.take(context.limits.poll_ms)
+      if (frame === 'closed') break
+      if (frame === 'idle' || frame === 'lost') there = await log.catchUp()
+      else if (frame.type === 'events') there = await log.take(frame)
+    }
+  } finally {
+    inbox.close()
+  }
+}
+
+/** For a cursor that stands behind the run's end: nothing will come. */
+async function hasEnded(context: HttpContext, run_id: string): Promise<boolean> {
+  const run = await context.store.conversation.getRun(context.tenant, run_id).catch(() => null)
+  return run?.status === 'done'
+}

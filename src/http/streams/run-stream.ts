@@ -1,0 +1,79 @@
+import type { LogEvent } from '../../thread/envelope.ts'
+import { eventCursor } from '../cursors.ts'
+import type { HttpContext } from '../options.ts'
+import type { Inbox } from './inbox.ts'
+import { createLogReader } from './log-reader.ts'
+import { createRunProjection, type Projected } from './native-events.ts'
+import { createOpening, type StreamStart } from './opening.ts'
+import type { FrameSink } from './sse.ts'
+
+export type RunStreamOptions = {
+  thread_id: string
+  run_id: string
+  start: StreamStart
+  /** A run that waits for a decision ends the stream; else the stream waits with it. */
+  ends_on_wait: boolean
+  /** Opened before the run was submitted or looked up, so that nothing falls between. Closed at the end. */
+  inbox: Inbox
+}
+
+/** Lost live frames are asked for again at most this often, in ms. */
+const SYNC_PAUSE_MS = 500
+
+/** Scope of the cursors on a run's stream and events. */
+export function runScope(run_id: string): string {
+  return `run:${run_id}`
+}
+
+/**
+ * Writes a run's native events: first from the log, then as they come, until the run ends (or waits, with
+ * `ends_on_wait`), the reader goes or the service closes.
+ */
+export async function streamRun(context: HttpContext, options: RunStreamOptions, sink: FrameSink): Promise<void> {
+  const { thread_id, run_id, start, inbox } = options
+  const projection = createRunProjection(run_id, {
+    ends_on_wait: options.ends_on_wait,
+    waits_over_until: start.from === 'submit' ? start.seq : 0,
+  })
+  let opening: ReturnType<typeof createOpening> | null = createOpening(start)
+  let synced_at = 0
+
+  const send = (projected: readonly Projected[]): Promise<void> =>
+    sink.send(projected.map(({ event, seq }) => ({ data: event, id: seq === undefined ? undefined : eventCursor(runScope(run_id), seq) })))
+  const deliver = async (events: LogEvent[]): Promise<void> => {
+    for (const event of events) {
+      const frames = projection.log(event)
+      await send(opening === null ? frames : opening.feed(event, frames))
+    }
+  }
+  const sync = (): void => {
+    const now = Date.now()
+    if (projection.ended || projection.waiting || now - synced_at < SYNC_PAUSE_MS) return
+    synced_at = now
+    context.bus.publish(context.tenant, { type: 'sync', thread_id })
+  }
+
+  const log = createLogReader(context, { thread_id, run_id, after_seq: 0, signal: sink.signal, deliver })
+  try {
+    let there = await log.catchUp()
+    const rest = opening.finish(projection.ended)
+    opening = null
+    await send(rest)
+    sync()
+    while (there && !projection.ended && !sink.signal.aborted) {
+      const frame = await inbox.take(context.limits.poll_ms)
+      if (frame === 'closed') break
+      if (frame === 'idle' || frame === 'lost') {
+        there = await log.catchUp()
+        if (frame === 'lost') sync()
+      } else if (frame.type === 'events') there = await log.take(frame)
+      else if (frame.type !== 'sync') {
+        if (projection.behind(frame)) there = await log.catchUp()
+        await send(projection.live(frame))
+        if (projection.takeGap()) sync()
+      }
+    }
+  } finally {
+    inbox.close()
+  }
+}

@@ -1,0 +1,70 @@
+import { once } from 'node:events'
+import type { Response } from 'express'
+import type { HttpLimits } from '../options.ts'
+
+/** One server-sent event: `data` as one line of JSON, `id` a cursor to come back with. */
+export type SseFrame = { data: object; id?: string | undefined }
+
+/** The writing end of an open stream. */
+export interface FrameSink {
+  /** Fires when the reader has gone or the service closes. */
+  readonly signal: AbortSignal
+  /**
+   * Writes frames and resolves when there is room for more, so whoever awaits it never piles up memory. A reader that
+   * takes nothing for `stall_ms` is cut off.
+   */
+  send(frames: readonly SseFrame[]): Promise<void>
+}
+
+/** Text of one frame. JSON holds no line breaks, so one data line is enough. */
+export function formatFrame(frame: SseFrame): string {
+  const id = frame.id === undefined ? '' : `id: ${frame.id}\n`
+  return `${id}data: ${JSON.stringify(frame.data)}\n\n`
+}
+
+/** Sends the head of an event stream and keeps it alive with comments. The caller ends the response. */
+export function openSse(
+  res: Response,
+  headers: Record<string, string>,
+  limits: Pick<HttpLimits, 'heartbeat_ms' | 'stall_ms'>,
+  closing: AbortSignal,
+): FrameSink {
+  const gone = new AbortController()
+  const signal = AbortSignal.any([gone.signal, closing])
+  res.status(200).set({
+    'Content-Type': 'text/event-stream; charset=utf-8',
+    'Cache-Control': 'no-cache, no-transform',
+    // Proxies that buffer would hold frames back.
+    'X-Accel-Buffering': 'no',
+    ...headers,
+  })
+  res.flushHeaders()
+  const heartbeat = setInterval(() => {
+    if (!res.writableNeedDrain) res.write(': still here\n\n')
+  }, limits.heartbeat_ms)
+  res.on('error', () => {
+    gone.abort()
+  })
+  res.on('close', () => {
+    clearInterval(heartbeat)
+    gone.abort()
+  })
+  return {
+    signal,
+    async send(frames) {
+      for (const frame of frames) {
+        if (signal.aborted) return
+        if (!res.write(formatFrame(frame))) await drained(res, signal, limits.stall_ms)
+      }
+    },
+  }
+}
+
+async function drained(res: Response, signal: AbortSignal, stall_ms: number): Promise<void> {
+  const stalled = AbortSignal.timeout(stall_ms)
+  try {
+    await once(res, 'drain', { signal: AbortSignal.any([signal, stalled]) })
+  } catch {
+    if (stalled.aborted) res.destroy()
+  }
+}

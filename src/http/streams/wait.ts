@@ -1,0 +1,61 @@
+import type { RunRecord } from '../../thread/records.ts'
+import type { HttpContext } from '../options.ts'
+import { HttpProblem } from '../problems.ts'
+import type { Inbox } from './inbox.ts'
+
+export type WaitOptions = {
+  run_id: string
+  /** Listening since before the run was looked up. */
+  inbox: Inbox
+  until: (run: RunRecord) => boolean
+  /** In ms; absent: as long as the caller stays. */
+  timeout_ms?: number
+  /** Records that do not show this event yet are too old to judge by. */
+  min_seq?: number
+  gone: AbortSignal
+}
+
+/** The run's record once it fulfils `until`, or null when the time is up or the caller has gone. */
+export async function waitForRun(context: HttpContext, options: WaitOptions): Promise<RunRecord | null> {
+  const { run_id, inbox, until, min_seq = 0, gone } = options
+  const deadline = options.timeout_ms === undefined ? Infinity : Date.now() + options.timeout_ms
+  let stored = min_seq === 0
+  for (;;) {
+    const run = await context.store.conversation.getRun(context.tenant, run_id)
+    if (run !== null && !stored) stored = (await storedSeq(context, run.thread_id)) >= min_seq
+    else if (run !== null && until(run)) return run
+    else if (run === null && stored) throw new HttpProblem('run_not_found', 'The run is gone: its thread was deleted meanwhile.')
+    else if (Date.now() >= deadline || gone.aborted || context.closing.aborted) return null
+    else if (!(await newEvents(inbox, Math.min(context.limits.poll_ms, deadline - Date.now())))) return null
+  }
+}
+
+/**
+ * Waits until the event with this number can be read, at most `stored_wait_ms`: an answer is given all the same
+ * when the store is behind.
+ */
+export async function waitUntilStored(context: HttpContext, thread_id: string, event_seq: number, inbox: Inbox): Promise<void> {
+  const deadline = Date.now() + context.limits.stored_wait_ms
+  let pause = 20
+  while (inbox.lastSeq() < event_seq) {
+    // The bus may have lost the word of it; the store knows.
+    if ((await storedSeq(context, thread_id).catch(() => 0)) >= event_seq || Date.now() >= deadline) return
+    if ((await inbox.take(Math.min(pause, deadline - Date.now()))) === 'closed') return
+    pause = Math.min(200, pause * 2)
+  }
+}
+
+async function storedSeq(context: HttpContext, thread_id: string): Promise<number> {
+  const { last_seq } = await context.store.conversation.listEvents(context.tenant, { thread_id, after_seq: Number.MAX_SAFE_INTEGER, limit: 1 })
+  return last_seq
+}
+
+/** True after new events or a pause; false when nothing more will come. Deltas do not count. */
+async function newEvents(inbox: Inbox, timeout_ms: number): Promise<boolean> {
+  const deadline = Date.now() + timeout_ms
+  for (;;) {
+    const frame = await inbox.take(Math.max(0, deadline - Date.now()))
+    if (frame === 'closed') return false
+    if (frame === 'idle' || frame === 'lost' || frame.type === 'events') return true
+  }
+}

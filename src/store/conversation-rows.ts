@@ -1,0 +1,101 @@
+import { sql } from 'kysely'
+import type { LogEvent } from '../thread/envelope.ts'
+import type { Json } from '../thread/json.ts'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { Database } from './database.ts'
+import { eventColumns, toStoredEvent } from './event-log.ts'
+import { listMessages, readTranscript } from './message-rows.ts'
+import { dispatchRows, runRows } from './run-rows.ts'
+import type { ConversationRows, EventQuery } from './store.ts'
+
+export function conversationRows(database: Database): ConversationRows {
+  return {
+    listMessages: (ref, filter, page) => listMessages(database, ref, filter, page),
+    transcript: (ref, through_seq) => readTranscript(database, ref, through_seq),
+    listPending: (ref) => listPending(database, ref),
+    knownMessageIds: (ref, ids) => knownMessageIds(database, ref, ids),
+    ...runRows(database),
+    ...dispatchRows(database),
+    listEvents: (tenant, query) => listEvents(database, tenant, query),
+    eventValue: (ref, seq, path) => eventValue(database, ref, seq, path),
+  }
+}
+
+/** The queue in its order; an entry whose content is gone is left out. */
+async function listPending(database: Database, ref: ThreadRef): ReturnType<ConversationRows['listPending']> {
+  const { thread, contents } = await database.run(async (db) => {
+    const one = await db
+      .selectFrom('weft.threads')
+      .select('queue')
+      .where('tenant', '=', ref.tenant)
+      .where('id', '=', ref.thread_id)
+      .executeTakeFirst()
+    if (one === undefined || one.queue.length === 0) return { thread: one, contents: [] }
+    const rows = await db
+      .selectFrom('weft.pending')
+      .select(['pending_id', 'content'])
+      .where('tenant', '=', ref.tenant)
+      .where('thread_id', '=', ref.thread_id)
+      .execute()
+    return { thread: one, contents: rows }
+  })
+  const known = new Map(contents.map((row) => [row.pending_id, row]))
+  return (thread?.queue ?? []).flatMap((entry, position) => {
+    const row = known.get(entry.pending_id)
+    return row === undefined ? [] : [{ ...entry, content: row.content, position }]
+  })
+}
+
+async function knownMessageIds(database: Database, ref: ThreadRef, ids: string[]): Promise<string[]> {
+  if (ids.length === 0) return []
+  const found = await database.run((db) =>
+    db
+      .selectFrom('weft.messages')
+      .select('message_id as id')
+      .where('tenant', '=', ref.tenant)
+      .where('thread_id', '=', ref.thread_id)
+      .where('message_id', 'in', ids)
+      .union(
+        db
+          .selectFrom('weft.pending')
+          .select('pending_id as id')
+          .where('tenant', '=', ref.tenant)
+          .where('thread_id', '=', ref.thread_id)
+          .where('pending_id', 'in', ids),
+      )
+      .execute(),
+  )
+  return found.map((row) => row.id)
+}
+
+/** One statement, so that `last_seq` and the events are of one moment. */
+async function listEvents(
+  database: Database,
+  tenant: string,
+  query: EventQuery,
+): Promise<{ events: LogEvent[]; last_seq: number }> {
+  const of = query.run_id === undefined ? sql`` : sql`and e.run_id = ${query.run_id}`
+  const { rows } = await database.run((db) =>
+    sql<{ last_seq: number } & Parameters<typeof toStoredEvent>[1]>`
+      select t.last_seq, e.* from weft.threads t left join lateral (
+        select ${eventColumns} from weft.events e
+        where e.tenant = t.tenant and e.thread_id = t.id and e.seq > ${query.after_seq}::bigint ${of}
+        order by e.seq limit ${query.limit}::int
+      ) e on true
+      where t.tenant = ${tenant} and t.id = ${query.thread_id} and t.deleted_at is null
+      order by e.seq`.execute(db),
+  )
+  return {
+    events: rows.filter((row) => row.seq !== null).map((row) => toStoredEvent(query.thread_id, row)),
+    last_seq: rows[0]?.last_seq ?? 0,
+  }
+}
+
+async function eventValue(database: Database, ref: ThreadRef, seq: number, path: string[]): Promise<Json | undefined> {
+  const { rows } = await database.run((db) =>
+    sql<{ value: Json; there: boolean }>`
+      select payload #> ${path}::text[] as value, (payload #> ${path}::text[]) is not null as there
+      from weft.events where tenant = ${ref.tenant} and thread_id = ${ref.thread_id} and seq = ${seq}::bigint`.execute(db),
+  )
+  return rows[0]?.there === true ? rows[0].value : undefined
+}

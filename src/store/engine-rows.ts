@@ -1,0 +1,84 @@
+import { sql } from 'kysely'
+import { LEDGER_AGE_MS, LEDGER_SIZE } from '../thread/limits.ts'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { LedgerEntry } from '../thread/state.ts'
+import type { Database } from './database.ts'
+import { toJsonText } from './json-text.ts'
+import { persist } from './persist.ts'
+import type { Tx } from './schema.ts'
+import type { EngineRows } from './store.ts'
+
+export function engineRows(database: Database): EngineRows {
+  return {
+    load: (ref) => database.transaction((tx) => load(tx, ref, Date.now())),
+    persist: (batch) => database.transaction((tx) => persist(tx, batch, Date.now())),
+    stage: async (key, parts) => {
+      if (parts.length === 0) return
+      // Of a deleted thread or an ended run nobody will ever take anything, or clear it away.
+      await database.transaction((tx) =>
+        sql`
+          insert into weft.staged (tenant, thread_id, run_id, step, attempt, part, value)
+          select ${key.tenant}, ${key.thread_id}, ${key.run_id}, ${key.step}::int, ${key.attempt}::int, p.part, coalesce(p.value, 'null')
+          from json_to_recordset(${toJsonText(parts)}::json) as p (part text, value json)
+          where exists (select 1 from weft.threads where tenant = ${key.tenant} and id = ${key.thread_id} and deleted_at is null)
+            and not exists (select 1 from weft.runs where tenant = ${key.tenant} and thread_id = ${key.thread_id} and run_id = ${key.run_id} and status = 'done')
+          on conflict (tenant, thread_id, run_id, step, attempt, part) do update set value = excluded.value`.execute(tx),
+      )
+    },
+    staged: async (key, part) => {
+      const row = await database.run((db) =>
+        db
+          .selectFrom('weft.staged')
+          .select('value')
+          .where('tenant', '=', key.tenant)
+          .where('thread_id', '=', key.thread_id)
+          .where('run_id', '=', key.run_id)
+          .where('step', '=', key.step)
+          .where('attempt', '=', key.attempt)
+          .where('part', '=', part)
+          .executeTakeFirst(),
+      )
+      return row?.value
+    },
+    findCommand: async (ref, command_id) => {
+      const row = await database.run((db) =>
+        db
+          .selectFrom('weft.commands')
+          .select(['command_id', 'body_hash', 'at', 'reply'])
+          .where('tenant', '=', ref.tenant)
+          .where('thread_id', '=', ref.thread_id)
+          .where('command_id', '=', command_id)
+          .executeTakeFirst(),
+      )
+      return row ?? null
+    },
+  }
+}
+
+async function load(tx: Tx, ref: ThreadRef, now: number): ReturnType<EngineRows['load']> {
+  // Makes the thread or takes its row's lock, and the next epoch, in one statement; a tombstone answers with no row.
+  const { rows } = await sql<{ epoch: number; last_seq: number }>`
+    insert into weft.threads as t (tenant, id, epoch, created_at, updated_at)
+    values (${ref.tenant}, ${ref.thread_id}, 1, ${now}::bigint, ${now}::bigint)
+    on conflict (tenant, id) do update set epoch = t.epoch + 1 where t.deleted_at is null
+    returning t.epoch, t.last_seq`.execute(tx)
+  const [thread] = rows
+  if (thread === undefined) return { status: 'deleted' }
+  const stored = await tx
+    .selectFrom('weft.snapshots')
+    .select('snapshot')
+    .where('tenant', '=', ref.tenant)
+    .where('thread_id', '=', ref.thread_id)
+    .executeTakeFirst()
+  const ledger: LedgerEntry[] = await tx
+    .selectFrom('weft.commands')
+    .select(['command_id', 'body_hash', 'at', 'reply'])
+    .where('tenant', '=', ref.tenant)
+    .where('thread_id', '=', ref.thread_id)
+    .where('at', '>=', now - LEDGER_AGE_MS)
+    .orderBy('at', 'desc')
+    .orderBy('command_id', 'desc')
+    .limit(LEDGER_SIZE)
+    .execute()
+  return { status: 'loaded', ...thread, snapshot: stored?.snapshot ?? null, ledger: ledger.reverse() }
+}

@@ -1,0 +1,37 @@
+import { sql } from 'kysely'
+import { agentVersionRows } from './agent-version-rows.ts'
+import { conversationRows } from './conversation-rows.ts'
+import { openDatabase } from './database.ts'
+import { engineRows } from './engine-rows.ts'
+import { migrate } from './migrate.ts'
+import type { Store } from './store.ts'
+import { threadRows } from './thread-rows.ts'
+
+export { DataDirInUse, lockDataDir } from './data-dir-lock.ts'
+export { StoreBroken } from './failures.ts'
+export { InvalidCursor, StoreUnavailable } from './store.ts'
+export type { Store } from './store.ts'
+
+/**
+ * `database_url` names a PostgreSQL server; without it PGlite runs in this process, in `<data_dir>/postgres`, or in
+ * memory when that is absent too. `timeout_ms` (900: the persist activity has a second) bounds every operation but
+ * migrations and deletions. `pool_size` counts connections (10).
+ */
+export type StoreOptions = { database_url?: string; data_dir?: string; timeout_ms?: number; pool_size?: number }
+
+/** Opens the store; the caller runs `migrate` before anything else. Throws `StoreBroken` or `DataDirInUse`. */
+export async function createStore(options: StoreOptions): Promise<Store> {
+  const { timeout_ms = 900, pool_size = 10, ...where } = options
+  const database = await openDatabase({ ...where, timeout_ms, pool_size })
+  return {
+    threads: threadRows(database),
+    conversation: conversationRows(database),
+    engine: engineRows(database),
+    agents: agentVersionRows(database),
+    migrate: () => migrate(database),
+    ping: async () => {
+      await database.run((db) => sql`select 1`.execute(db))
+    },
+    close: () => database.close(),
+  }
+}

@@ -1,0 +1,94 @@
+import { sql, type RawBuilder } from 'kysely'
+import type { ThreadEvent } from '../thread/event.ts'
+import { messageKind } from '../thread/message.ts'
+import type { PersistBatch } from '../thread/ports.ts'
+import type { RunRecord } from '../thread/records.ts'
+import type { EventRow } from './event-log.ts'
+import { toJsonText } from './json-text.ts'
+import type { Tx } from './schema.ts'
+
+export type Writing = {
+  batch: PersistBatch
+  now: number
+  last_seq: number
+  /** The new events as rows, the same with their values in place, and their hashes, all in one order. */
+  rows: EventRow[]
+  resolved: ThreadEvent[]
+  hashes: string[]
+  records: RunRecord[]
+}
+
+/** Everything a batch implies, by one call of `weft.write_batch` (see the migrations). */
+export async function writeBatch(tx: Tx, writing: Writing): Promise<void> {
+  const { batch, now, last_seq, rows, hashes } = writing
+  const { runs, dispatches, ended } = runRows(writing)
+  await sql`select weft.write_batch(
+    ${batch.tenant}, ${batch.thread_id}, ${batch.epoch}, ${last_seq}, ${now},
+    ${json(rows.map((row, index) => ({ ...row, hash: hashes[index] })))},
+    ${some(messageRows(writing))}, ${some(runs)}, ${some(dispatches)}, ${some(ended)},
+    ${some(deliveredRows(writing))}, ${batch.queue === null ? null : json(batch.queue)},
+    ${some(batch.ledger)}, ${json(batch.summary)}, ${json(batch.snapshot)})`.execute(tx)
+}
+
+/** The ledger alone, for a batch whose events are all stored. */
+export async function writeLedger(tx: Tx, batch: PersistBatch): Promise<void> {
+  if (batch.ledger.length > 0)
+    await sql`select weft.write_ledger(${batch.tenant}, ${batch.thread_id}, ${json(batch.ledger)})`.execute(tx)
+}
+
+function json(value: unknown): RawBuilder<unknown> {
+  return sql`${toJsonText(value)}`
+}
+
+function some(rows: unknown[]): RawBuilder<unknown> | null {
+  return rows.length === 0 ? null : json(rows)
+}
+
+function messageRows({ resolved }: Writing): object[] {
+  return resolved.flatMap((event) => {
+    if (event.kind !== 'MessageCommitted') return []
+    const { message_id, message_seq, role, content, visibility, step, interrupted, metadata } = event.payload
+    return {
+      message_seq,
+      message_id,
+      run_id: event.run_id,
+      step,
+      role,
+      content,
+      message_kind: messageKind(role, visibility),
+      visibility,
+      interrupted: interrupted ?? false,
+      metadata: metadata ?? null,
+      created_at: event.at,
+    }
+  })
+}
+
+function runRows({ batch, records }: Writing): { runs: object[]; dispatches: object[]; ended: string[] } {
+  // One statement may touch a row once, so of a run that is named twice the last record counts.
+  const runs = [...new Map(records.map((record) => [record.run_id, record])).values()]
+  const dispatches = [...new Map(batch.runs.map(({ dispatch }) => [dispatch.dispatch_id, dispatch])).values()]
+  return {
+    runs: runs.map((record) => {
+      const { run_id, dispatch_id, status, created_at } = record
+      return { run_id, dispatch_id, status, created_at, record }
+    }),
+    dispatches: dispatches.map((record) => {
+      const { dispatch_id, status, created_at } = record
+      return { dispatch_id, status, created_at, record }
+    }),
+    ended: runs.filter((record) => record.status === 'done').map((record) => record.run_id),
+  }
+}
+
+/** The content of what was delivered and still waits. The queue itself, in its order, is the thread's. */
+function deliveredRows({ batch, resolved }: Writing): object[] {
+  const waiting = batch.queue === null ? null : new Set(batch.queue.map((entry) => entry.pending_id))
+  const delivered = new Map<string, object>()
+  for (const event of resolved) {
+    if (event.kind !== 'PendingDelivered') continue
+    const { pending_id, content } = event.payload
+    if (waiting?.has(pending_id) ?? true) delivered.set(pending_id, { pending_id, content })
+  }
+  return [...delivered.values()]
+}

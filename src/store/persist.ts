@@ -1,0 +1,64 @@
+import type { LogEvent } from '../thread/envelope.ts'
+import type { ThreadEvent } from '../thread/event.ts'
+import type { PersistBatch, PersistResult } from '../thread/ports.ts'
+import { eventHash, toEventRow, toStoredEvent } from './event-log.ts'
+import { needsScrubbing, scrubJson } from './json-text.ts'
+import { writeBatch, writeLedger } from './persist-write.ts'
+import { resolveEvents, resolveRuns } from './resolve-refs.ts'
+import type { Tx } from './schema.ts'
+
+/**
+ * Writes one batch: what is not yet stored of it, or nothing. The row lock makes the thread's writers wait for each
+ * other; the epoch sends away those of an earlier life. A batch with a later epoch than the row's comes from a life
+ * whose loading was lost with a restored backup: it goes on if its numbers fit, else it is a gap, never a fence,
+ * after which it would load what the backup has and number anew.
+ */
+export async function persist(tx: Tx, batch: PersistBatch, now: number): Promise<PersistResult & { events?: LogEvent[] }> {
+  const row = await tx
+    .selectFrom('weft.threads')
+    .select(['epoch', 'last_seq', 'deleted_at'])
+    .where('tenant', '=', batch.tenant)
+    .where('id', '=', batch.thread_id)
+    .forUpdate()
+    .executeTakeFirst()
+  const presumed = batch.events[0] === undefined ? batch.last_seq : batch.events[0].seq - 1
+  if (row === undefined) return presumed > 0 ? { status: 'gap', last_seq: 0 } : { status: 'fenced' }
+  if (row.deleted_at !== null) return { status: 'deleted' }
+  if (row.epoch > batch.epoch) return { status: 'fenced' }
+  if (presumed > row.last_seq) return { status: 'gap', last_seq: row.last_seq }
+
+  const repeated = batch.events.filter((event) => event.seq <= row.last_seq)
+  if (repeated.length > 0 && !(await sameEvents(tx, batch, repeated))) return { status: 'conflict' }
+  const fresh = batch.events.slice(repeated.length)
+  const last_seq = fresh.at(-1)?.seq ?? row.last_seq
+  if (fresh.length === 0) {
+    // All of it is stored, and perhaps more by now: its records and its snapshot would only set the rows back.
+    await writeLedger(tx, batch)
+    return { status: 'stored', last_seq, events: [] }
+  }
+  const resolved = await resolveEvents(tx, batch, fresh)
+  const records = await resolveRuns(tx, batch, batch.runs)
+  const rows = resolved.map(({ event, lost }) => toEventRow(batch.thread_id, event, lost))
+  const hashes = fresh.map(eventHash)
+  await writeBatch(tx, { batch, now, last_seq, rows, hashes, resolved: resolved.map(({ event }) => event), records })
+  return { status: 'stored', last_seq, events: asStored(rows.map((one) => toStoredEvent(batch.thread_id, one))) }
+}
+
+async function sameEvents(tx: Tx, batch: PersistBatch, repeated: ThreadEvent[]): Promise<boolean> {
+  const stored = await tx
+    .selectFrom('weft.events')
+    .select(['seq', 'hash'])
+    .where('tenant', '=', batch.tenant)
+    .where('thread_id', '=', batch.thread_id)
+    .where('seq', '>=', repeated[0]?.seq ?? 0)
+    .where('seq', '<=', repeated.at(-1)?.seq ?? 0)
+    .execute()
+  const hashes = new Map(stored.map((row) => [row.seq, row.hash]))
+  return repeated.every((event) => hashes.get(event.seq) === eventHash(event))
+}
+
+/** What readers of the log will see, with what Postgres cannot hold replaced. */
+function asStored(events: LogEvent[]): LogEvent[] {
+  const text = JSON.stringify(events)
+  return needsScrubbing(text) ? (JSON.parse(scrubJson(text)) as LogEvent[]) : events
+}

@@ -1,0 +1,110 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import type { PGlite as PGliteConnection } from 'kysely'
+import { lockDataDir } from './data-dir-lock.ts'
+import { StoreBroken, sentence, toStoreError } from './failures.ts'
+import { scrubParameters } from './json-text.ts'
+
+const INT8 = 20
+/** After this many transactions, tidy: PGlite has no background processes, so dead rows and WAL files only pile up. */
+const TIDY_EVERY = 5_000
+const OPEN_MS = 60_000
+
+/**
+ * Opens the embedded database in `<data_dir>/postgres` (in memory without a directory) and takes that directory for
+ * this process: PGlite itself lets two processes in, and then loses rows. Throws `StoreBroken` or `DataDirInUse`.
+ */
+export async function openPGlite(
+  data_dir: string | undefined,
+): Promise<{ pglite: PGliteConnection; wrote(): void; close(): Promise<void> }> {
+  if (data_dir !== undefined) await mkdir(data_dir, { recursive: true })
+  const lock = data_dir === undefined ? null : await lockDataDir(data_dir, 'postgres')
+  const directory = data_dir === undefined ? undefined : join(data_dir, 'postgres')
+  let database: PGlite
+  try {
+    database = await opened(directory)
+  } catch (error) {
+    await lock?.release()
+    throw new StoreBroken(
+      `The database in ${directory ?? 'memory'} cannot be opened (${sentence(error)}): restore it from a backup, or move it away to start empty.`,
+      { cause: error },
+    )
+  }
+  const tidy = tidier(database)
+  return {
+    pglite: guarded(database),
+    wrote: tidy.wrote,
+    close: async () => {
+      await tidy.settled()
+      if (!database.closed) await database.close()
+      await lock?.release()
+    },
+  }
+}
+
+async function opened(directory: string | undefined): Promise<PGlite> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not open within ${OPEN_MS / 1000} s`)), OPEN_MS)
+  })
+  try {
+    return await Promise.race([
+      PGlite.create({ ...(directory === undefined ? {} : { dataDir: directory }), parsers: { [INT8]: Number } }),
+      late,
+    ])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** What kysely uses of PGlite, with parameters made safe and errors sorted. */
+function guarded(database: PGlite): PGliteConnection {
+  const over = (target: Pick<PGlite, 'query'>): Pick<PGliteConnection, 'query'> => ({
+    query: async <T>(text: string, values: unknown[] = [], options = {}) => {
+      try {
+        return (await target.query<T>(text, scrubParameters(values), options as object)) as never
+      } catch (error) {
+        throw toStoreError(error)
+      }
+    },
+  })
+  return {
+    ...over(database),
+    get closed() {
+      return database.closed
+    },
+    get ready() {
+      return database.ready
+    },
+    waitReady: database.waitReady,
+    // The owner closes it, after the last tidying.
+    close: async () => undefined,
+    transaction: async (work) =>
+      (await database.transaction(async (tx) => await work({ ...over(tx), rollback: () => tx.rollback() }))) as never,
+  }
+}
+
+/** Counts transactions and now and then removes dead rows and old WAL, in steps so that others get in between. */
+function tidier(database: PGlite): { wrote(): void; settled(): Promise<void> } {
+  let count = 0
+  let running: Promise<void> | null = null
+  const tidy = async (): Promise<void> => {
+    for (const table of ['threads', 'snapshots', 'pending', 'runs', 'dispatches', 'staged', 'events', 'messages', 'commands']) {
+      if (!database.closed) await database.query(`vacuum (analyze) weft.${table}`)
+    }
+    await database.query('checkpoint')
+  }
+  return {
+    wrote: () => {
+      if (++count < TIDY_EVERY || running !== null) return
+      count = 0
+      // A failed tidying is tried again later; what keeps failing shows in the statements themselves.
+      running = tidy().then(
+        () => void (running = null),
+        () => void (running = null),
+      )
+    },
+    settled: () => running ?? Promise.resolve(),
+  }
+}

@@ -1,0 +1,184 @@
+import { sql } from 'kysely'
+import type { PayloadRef, ThreadEvent, ValueRef } from '../thread/event.ts'
+import { isObject, type Json } from '../thread/json.ts'
+import type { PersistBatch, RunWrite, ThreadRef } from '../thread/ports.ts'
+import { toJsonText } from './json-text.ts'
+import type { Tx } from './schema.ts'
+
+/** An event with its values in place. `lost` names the places ("content", "result.data") whose values are gone. */
+export type Resolved = { event: ThreadEvent; lost: string[] }
+type Found = { staged: Map<string, Json>; pending: Map<string, Json>; events: Map<number, Json> }
+
+/**
+ * Puts the values that references name into payloads, reading each table at most once. A batch's own events are
+ * looked at first, so an event may refer to one before it. What is gone: an optional value becomes "", any other
+ * null (a message's content the empty text), and its place is listed.
+ */
+export async function resolveEvents(tx: Tx, ref: ThreadRef, events: ThreadEvent[]): Promise<Resolved[]> {
+  const wanted = events.flatMap((event) => event.refs ?? [])
+  if (wanted.length === 0) return events.map((event) => ({ event, lost: [] }))
+  const found = await readValues(
+    tx,
+    ref,
+    wanted.map((one) => one.ref),
+    events,
+  )
+  return events.map((event) => {
+    const resolved = resolveEvent(event, found)
+    found.events.set(event.seq, resolved.event.payload as Json)
+    if (event.kind === 'PendingDelivered')
+      found.pending.set(event.payload.pending_id, (resolved.event.payload as { content: Json }).content)
+    return resolved
+  })
+}
+
+/** Run records with their final text, and their tickets with the arguments that were too large to travel. */
+export async function resolveRuns(tx: Tx, ref: ThreadRef, runs: PersistBatch['runs']): Promise<RunWrite['record'][]> {
+  const texts = runs.map(({ record, final_output_ref: at }) =>
+    record.final_output === null && at !== null ? staged(record.run_id, at.step, at.attempt, 'text') : null,
+  )
+  const args = runs.flatMap(({ record }) =>
+    (record.waiting?.tickets ?? [])
+      .filter((ticket) => ticket.arguments === null)
+      .map((ticket) => [record.run_id, `args:${ticket.tool_call_id}`] as const),
+  )
+  const values = await readStaged(
+    tx,
+    ref,
+    texts.filter((text) => text !== null),
+    args,
+  )
+  return runs.map(({ record }, index) => {
+    const text = texts[index] ? values.get(stagedKey(texts[index])) : undefined
+    const known = (id: string): Json | undefined => values.get(anyAttemptKey(record.run_id, `args:${id}`))
+    const waiting = record.waiting && {
+      ...record.waiting,
+      tickets: record.waiting.tickets.map((ticket) => ({
+        ...ticket,
+        arguments: ticket.arguments ?? known(ticket.tool_call_id) ?? null,
+      })),
+    }
+    return { ...record, waiting, final_output: record.final_output ?? (typeof text === 'string' ? text : null) }
+  })
+}
+
+type StagedRef = Extract<ValueRef, { from: 'staged' }>
+const staged = (run_id: string, step: number, attempt: number, part: string): StagedRef => ({
+  from: 'staged',
+  run_id,
+  step,
+  attempt,
+  part,
+})
+const stagedKey = (ref: StagedRef): string => JSON.stringify([ref.run_id, ref.step, ref.attempt, ref.part])
+const anyAttemptKey = (run_id: string, part: string): string => JSON.stringify([run_id, part])
+
+async function readValues(tx: Tx, ref: ThreadRef, wanted: ValueRef[], batch: ThreadEvent[]): Promise<Found> {
+  const own = new Set(batch.map((event) => event.seq))
+  const delivered = new Set(batch.flatMap((event) => (event.kind === 'PendingDelivered' ? [event.payload.pending_id] : [])))
+  const stagedRefs = wanted.filter((one) => one.from === 'staged')
+  const pendingIds = wanted.flatMap((one) => (one.from === 'pending' && !delivered.has(one.pending_id) ? [one.pending_id] : []))
+  const seqs = wanted.flatMap((one) => (one.from === 'event' && !own.has(one.seq) ? [one.seq] : []))
+  const found: Found = { staged: await readStaged(tx, ref, stagedRefs, []), pending: new Map(), events: new Map() }
+  if (pendingIds.length > 0) {
+    const rows = await tx
+      .selectFrom('weft.pending')
+      .select(['pending_id', 'content'])
+      .where('tenant', '=', ref.tenant)
+      .where('thread_id', '=', ref.thread_id)
+      .where('pending_id', 'in', pendingIds)
+      .execute()
+    for (const row of rows) found.pending.set(row.pending_id, row.content as Json)
+  }
+  if (seqs.length > 0) {
+    const rows = await tx
+      .selectFrom('weft.events')
+      .select(['seq', 'payload'])
+      .where('tenant', '=', ref.tenant)
+      .where('thread_id', '=', ref.thread_id)
+      .where('seq', 'in', seqs)
+      .execute()
+    // The log shows a message's content as `content_blocks`; a path speaks of the event as the thread made it.
+    for (const row of rows) {
+      const blocks = row.payload.content_blocks
+      found.events.set(row.seq, blocks === undefined ? row.payload : { ...row.payload, content: blocks })
+    }
+  }
+  return found
+}
+
+/** `anywhere`: parts whose step and attempt the caller does not know; the latest counts. */
+async function readStaged(
+  tx: Tx,
+  ref: ThreadRef,
+  refs: StagedRef[],
+  anywhere: (readonly [string, string])[],
+): Promise<Map<string, Json>> {
+  const values = new Map<string, Json>()
+  if (refs.length > 0) {
+    const { rows } = await sql<StagedRef & { value: Json }>`
+      select s.run_id, s.step, s.attempt, s.part, s.value
+      from json_to_recordset(${toJsonText(refs)}::json) as w (run_id text, step int, attempt int, part text)
+      join weft.staged s on s.tenant = ${ref.tenant} and s.thread_id = ${ref.thread_id}
+        and s.run_id = w.run_id and s.step = w.step and s.attempt = w.attempt and s.part = w.part`.execute(tx)
+    for (const row of rows) values.set(stagedKey(row), row.value)
+  }
+  if (anywhere.length > 0) {
+    const rows = await tx
+      .selectFrom('weft.staged')
+      .select(['run_id', 'part', 'value'])
+      .where('tenant', '=', ref.tenant)
+      .where('thread_id', '=', ref.thread_id)
+      .where('run_id', 'in', [...new Set(anywhere.map(([run_id]) => run_id))])
+      .where('part', 'in', [...new Set(anywhere.map(([, part]) => part))])
+      .orderBy('step')
+      .orderBy('attempt')
+      .execute()
+    for (const row of rows) values.set(anyAttemptKey(row.run_id, row.part), row.value)
+  }
+  return values
+}
+
+function resolveEvent(event: ThreadEvent, found: Found): Resolved {
+  const lost: string[] = []
+  let payload = event.payload as unknown as Json
+  for (const { at, ref } of event.refs ?? []) {
+    let value = look(ref, found)
+    if (value === undefined) {
+      if (ref.from === 'staged' && ref.optional === true) value = ''
+      else {
+        lost.push(at.join('.'))
+        value = at.join('.') === 'content' ? '' : null
+      }
+    }
+    payload = replaced(payload, at, value)
+  }
+  return { event: { ...event, payload } as unknown as ThreadEvent, lost }
+}
+
+function look(ref: ValueRef, found: Found): Json | undefined {
+  switch (ref.from) {
+    case 'staged':
+      return found.staged.get(stagedKey(ref))
+    case 'pending':
+      return found.pending.get(ref.pending_id)
+    case 'event': {
+      let value = found.events.get(ref.seq)
+      for (const step of ref.path) value = child(value, step)
+      return value
+    }
+  }
+}
+
+function child(value: Json | undefined, step: string): Json | undefined {
+  if (Array.isArray(value)) return value[Number(step)]
+  return isObject(value) && Object.hasOwn(value, step) ? (value as { [key: string]: Json })[step] : undefined
+}
+
+/** A copy of `value` with `at` replaced; what the path does not find on its way is made an object. */
+function replaced(value: Json | undefined, at: PayloadRef['at'], by: Json): Json {
+  const [step, ...rest] = at
+  if (step === undefined) return by
+  if (Array.isArray(value)) return value.map((item, index) => (index === Number(step) ? replaced(item, rest, by) : item))
+  return { ...(isObject(value) ? (value as { [key: string]: Json }) : {}), [step]: replaced(child(value, step), rest, by) }
+}

@@ -1,0 +1,86 @@
+import type { ColumnType, Generated, Kysely, Transaction } from 'kysely'
+import type { EventKind } from '../thread/event.ts'
+import type { Json, JsonObject } from '../thread/json.ts'
+import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
+import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus } from '../thread/records.ts'
+import type { Reply } from '../thread/reply.ts'
+import type { PendingEntry, Snapshot } from '../thread/state.ts'
+
+/** The tables as src/store/migrations makes them. A JSON column is read as a value and written as JSON text. */
+export type Tables = {
+  'weft.threads': ThreadsTable
+  'weft.events': EventsTable
+  'weft.messages': MessagesTable
+  'weft.pending': Owned & { pending_id: string; content: JsonColumn<Content> }
+  'weft.runs': Owned & {
+    run_id: string
+    dispatch_id: string
+    status: RunStatus
+    created_at: number
+    record: JsonColumn<RunRecord>
+  }
+  'weft.dispatches': Owned & {
+    dispatch_id: string
+    status: DispatchStatus
+    created_at: number
+    record: JsonColumn<DispatchRecord>
+  }
+  'weft.staged': Owned & { run_id: string; step: number; attempt: number; part: string; value: JsonColumn<Json> }
+  'weft.snapshots': Owned & { event_seq: number; snapshot: JsonColumn<Snapshot> }
+  'weft.commands': Owned & { command_id: string; body_hash: string; at: number; reply: JsonColumn<Reply> }
+  'weft.agent_versions': { version: string; agent_id: string; spec: JsonColumn<JsonObject> }
+  'weft.migrations': { name: string; checksum: string; applied_at: number }
+}
+
+export type Db = Kysely<Tables>
+export type Tx = Transaction<Tables>
+
+type JsonColumn<T> = ColumnType<T, string, string>
+type Owned = { tenant: string; thread_id: string }
+
+type ThreadsTable = {
+  tenant: string
+  id: string
+  title: string | null
+  resource_id: string | null
+  parent_thread_id: string | null
+  custom: ColumnType<JsonObject, string | undefined, string>
+  status: Generated<'idle' | 'running' | 'waiting'>
+  agent_id: string | null
+  active_run_id: string | null
+  message_count: Generated<number>
+  queue_revision: Generated<number>
+  queue: ColumnType<PendingEntry[], string | undefined, string>
+  epoch: Generated<number>
+  last_seq: Generated<number>
+  created_at: number
+  updated_at: number
+  deleted_at: number | null
+}
+
+type EventsTable = Owned & {
+  seq: number
+  kind: EventKind
+  run_id: string | null
+  occurred_at: number
+  hash: string
+  visibility: 'public' | 'internal'
+  correlation_id: string | null
+  causation_id: string | null
+  idempotency_key: string
+  payload: JsonColumn<JsonObject>
+}
+
+type MessagesTable = Owned & {
+  message_seq: number
+  message_id: string
+  run_id: string | null
+  step: number | null
+  role: Role
+  content: JsonColumn<Content>
+  message_kind: MessageKind
+  visibility: Visibility
+  interrupted: boolean
+  metadata: JsonColumn<JsonObject | null>
+  created_at: number
+}

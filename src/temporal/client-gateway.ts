@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  isGrpcServiceError,
+  WithStartWorkflowOperation,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  type Client,
+} from '@temporalio/client'
+import { ApplicationFailure } from '@temporalio/common'
+import type { Command } from '../thread/command.ts'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { Answer, RejectionCode } from '../thread/reply.ts'
+import { ThreadUnavailable, type ThreadGateway } from './gateway.ts'
+import { TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
+import { ambiguity } from './ambiguity.ts'
+
+export type GatewayOptions = {
+  client: Client
+  /** How long one command may take in all, retries included (ms). */
+  timeout_ms: number
+  task_queue?: string
+}
+
+const FIRST_BACKOFF_MS = 20
+const LAST_BACKOFF_MS = 500
+
+/** The gateway over a Temporal client. Retries with one id until it has an answer or its time is up. */
+export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: GatewayOptions): ThreadGateway {
+  async function send(ref: ThreadRef, command: Command): Promise<Answer> {
+    const deadline = Date.now() + timeout_ms
+    let backoff = FIRST_BACKOFF_MS
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await client.connection.withDeadline(deadline, () => sendOnce(ref, command))
+      } catch (error) {
+        if (!ambiguity(error, attempt)) {
+          if (error instanceof WorkflowUpdateFailedError) return refusal(error)
+          throw error
+        }
+        if (Date.now() + backoff >= deadline) {
+          throw new ThreadUnavailable('The thread did not answer in time; send the command again with the same Idempotency-Key.')
+        }
+        await sleep(backoff)
+        backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
+      }
+    }
+  }
+
+  /** One send. The start in it finds the thread running, or starts it from the store; it needs to know nothing. */
+  function sendOnce(ref: ThreadRef, command: Command): Promise<Answer> {
+    const { type, ...body } = command
+    const startWorkflowOperation = new WithStartWorkflowOperation<() => Promise<void>>(THREAD_WORKFLOW, {
+      workflowId: workflowIdOf(ref),
+      taskQueue: task_queue,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [],
+      staticSummary: `Thread ${ref.thread_id}`,
+    })
+    const options = {
+      args: [body],
+      startWorkflowOperation,
+      ...(command.command_id === undefined ? {} : { updateId: command.command_id }),
+    }
+    return client.workflow.executeUpdateWithStart<() => Promise<void>, Answer, unknown[]>(type, options)
+  }
+
+  return {
+    send,
+    workflowId: workflowIdOf,
+    async terminate(ref, reason) {
+      try {
+        await client.connection.withDeadline(Date.now() + timeout_ms, () =>
+          client.workflow.getHandle(workflowIdOf(ref)).terminate(reason),
+        )
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw unavailable(error)
+      }
+    },
+    async ping() {
+      await client.connection.withDeadline(Date.now() + 1_000, () => client.workflowService.getSystemInfo({}))
+    },
+  }
+}
+
+/** A validator's refusal: the update never entered the thread's history. */
+function refusal(error: WorkflowUpdateFailedError): Answer {
+  const { cause } = error
+  const code = (cause instanceof ApplicationFailure ? cause.type : null) ?? 'invalid_command'
+  const rejection = { code: code as RejectionCode, message: cause?.message ?? 'The command was refused.' }
+  return { ok: false, rejection, event_seq: 0, replayed: false, degraded: false }
+}
+
+function unavailable(error: unknown): unknown {
+  return isGrpcServiceError(error) ? new ThreadUnavailable('Temporal does not answer.') : error
+}

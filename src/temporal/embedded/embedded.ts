@@ -1,0 +1,125 @@
+import { mkdirSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StartError } from '../../start-error.ts'
+import { serverArguments } from './arguments.ts'
+import { waitUntilHealthy } from './health.ts'
+import { removePidFile, stopOrphan, writePidFile } from './orphan.ts'
+import { claimPort } from './ports.ts'
+import { spawnServer, type ServerProcess } from './server-process.ts'
+
+const START_WAIT_MS = 60_000
+const PROGRESS_MS = 3_000
+const RESTART_DELAYS_MS = [200, 1_000, 3_000, 10_000]
+/** After this long without trouble the next failure counts as the first. */
+const CALM_MS = 60_000
+
+export type EmbeddedTemporalOptions = {
+  /** Path of the `temporal` program; `obtainTemporalCli` finds it. */
+  cli: string
+  /** Holds temporal.db, temporal.log and temporal.pid. One server a directory: whoever calls holds its lock. */
+  dataDir: string
+  /** 0 picks a free one. */
+  port: number
+  /** 0 picks a free one, null starts no UI. */
+  uiPort: number | null
+  namespace?: string
+  /** Word of what takes long or goes wrong, one sentence each. */
+  report?: (sentence: string) => void
+  /** The server died and could not be started again. */
+  onGone?: (error: Error) => void
+  /** Gives up starting. */
+  signal?: AbortSignal
+}
+
+export type EmbeddedTemporal = {
+  /** `127.0.0.1:<port>`; stays the same over restarts. */
+  address: string
+  /** `http://127.0.0.1:<port>`, null without a UI. */
+  uiAddress: string | null
+  pid(): number
+  /** Ends the server and waits for it. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a tuned Temporal server on files in the data directory and waits until it is of use. A server that a killed
+ * process left behind on the same files is stopped first; one that dies is started again on the same ports.
+ * Throws `StartError` for a taken port, files it cannot use, or a program that does not start.
+ */
+export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): Promise<EmbeddedTemporal> {
+  const { cli, namespace = 'default', report = () => {}, onGone = () => {}, signal } = options
+  mkdirSync(options.dataDir, { recursive: true })
+  const dataDir = realpathSync(options.dataDir)
+  const databaseFile = join(dataDir, 'temporal.db')
+  const logFile = join(dataDir, 'temporal.log')
+  const pidFile = join(dataDir, 'temporal.pid')
+  if (await stopOrphan(pidFile, databaseFile)) report('Stopped a Temporal server that an earlier process left behind.')
+  const port = await claimPort(options.port, 'the Temporal server', 'WEFT_TEMPORAL_PORT')
+  const uiPort = options.uiPort === null ? null : await claimPort(options.uiPort, 'the Temporal UI', 'WEFT_TEMPORAL_UI_PORT')
+
+  const launch = async (): Promise<ServerProcess> => {
+    const server = await spawnServer(cli, serverArguments({ databaseFile, port, uiPort, namespace }), logFile).catch((error: unknown) => {
+      throw new StartError(`The Temporal program ${cli} cannot be executed: ${(error as Error).message}.`)
+    })
+    await writePidFile(pidFile, server.pid)
+    const progress = setInterval(() => report('Waiting for the Temporal server…'), PROGRESS_MS)
+    try {
+      await waitUntilHealthy(port, namespace, Date.now() + START_WAIT_MS, () => server.hasExited() || signal?.aborted === true)
+      signal?.throwIfAborted()
+      if (server.hasExited()) throw new StartError(endedEarly(databaseFile, server.lastWords(), logFile))
+    } catch (error) {
+      await server.stop()
+      await removePidFile(pidFile)
+      if (error instanceof StartError || signal?.aborted === true) throw error
+      throw new StartError(`The Temporal server did not become ready within ${START_WAIT_MS / 1000} s (${(error as Error).message}); see ${logFile}.`)
+    } finally {
+      clearInterval(progress)
+    }
+    return server
+  }
+
+  let server = await launch()
+  let stopping = false
+  const supervise = async () => {
+    let failures = 0
+    while (!stopping) {
+      const since = Date.now()
+      const how = await server.exited
+      if (stopping) return
+      if (Date.now() - since > CALM_MS) failures = 0
+      for (;;) {
+        const delay = RESTART_DELAYS_MS[failures++]
+        if (delay === undefined) return onGone(new Error(`The Temporal server ended again and again (${how}); see ${logFile}.`))
+        report(`The Temporal server ended unexpectedly (${how}); starting it again.`)
+        await sleep(delay, undefined, { ref: false })
+        if (stopping) return
+        const next = await launch().catch((error: unknown) => report((error as Error).message))
+        if (next === undefined) continue
+        server = next
+        break
+      }
+    }
+  }
+  let supervision = supervise()
+  return {
+    address: `127.0.0.1:${port}`,
+    uiAddress: uiPort === null ? null : `http://127.0.0.1:${uiPort}`,
+    pid: () => server.pid,
+    async stop() {
+      stopping = true
+      await server.stop()
+      await supervision
+      // A restart that was under way may have put another one in its place.
+      await server.stop()
+      await removePidFile(pidFile)
+    },
+  }
+}
+
+function endedEarly(databaseFile: string, lastWords: string, logFile: string): string {
+  if (/not a database|malformed|disk image|file is encrypted/i.test(lastWords)) {
+    return `The Temporal server cannot read its database file ${databaseFile} (${lastWords}); restore it from a backup, or move it away to start with an empty one.`
+  }
+  return `The Temporal server ended at once${lastWords === '' ? '' : ` (${lastWords})`}; see ${logFile}.`
+}

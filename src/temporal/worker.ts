@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bundleWorkflowCode, Worker, type NativeConnection } from '@temporalio/worker'
+import type { ThreadActivities } from '../thread/ports.ts'
+import { TASK_QUEUE } from './names.ts'
+
+export type WorkerSettings = {
+  connection: NativeConnection
+  namespace: string
+  activities: ThreadActivities
+  identity: string
+  /** How often a heartbeat really travels, and so how soon a cancel arrives without the live bus (ms). */
+  heartbeat_throttle_ms: number
+  task_queue?: string
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const CONVERTER = join(ROOT, 'workflows', 'payload-converter.ts')
+
+/** A worker for threads and their activities. The caller runs it and shuts it down. */
+export async function createWorker(settings: WorkerSettings): Promise<Worker> {
+  const { connection, namespace, activities, identity, heartbeat_throttle_ms } = settings
+  return Worker.create({
+    connection,
+    namespace,
+    identity,
+    activities,
+    taskQueue: settings.task_queue ?? TASK_QUEUE,
+    workflowBundle: { code: await bundleThreadWorkflow() },
+    dataConverter: { payloadConverterPath: CONVERTER },
+    maxHeartbeatThrottleInterval: heartbeat_throttle_ms,
+    defaultHeartbeatThrottleInterval: heartbeat_throttle_ms,
+    shutdownGraceTime: '2s',
+    maxConcurrentActivityTaskExecutions: 200,
+    maxConcurrentLocalActivityExecutions: 200,
+  })
+}
+
+/** The workflow code in one piece. Bundling takes seconds, so the result is kept until a source of it changes. */
+export async function bundleThreadWorkflow(): Promise<string> {
+  const cache = join(ROOT, 'node_modules', '.cache', 'weft-workflows')
+  const file = join(cache, `${hashSources()}.js`)
+  if (existsSync(file)) return readFileSync(file, 'utf8')
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: join(ROOT, 'workflows', 'index.ts'),
+    payloadConverterPath: CONVERTER,
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
+  })
+  try {
+    mkdirSync(cache, { recursive: true })
+    writeFileSync(`${file}.${String(process.pid)}`, code)
+    renameSync(`${file}.${String(process.pid)}`, file)
+  } catch {
+    // A checkout that cannot be written, as in a container: it bundles at every start.
+  }
+  return code
+}
+
+function hashSources(): string {
+  const hash = createHash('sha256')
+  for (const folder of ['workflows', 'src/thread', 'src/thread/rules']) {
+    for (const name of readdirSync(join(ROOT, folder)).sort()) {
+      if (name.endsWith('.ts')) hash.update(name).update(readFileSync(join(ROOT, folder, name)))
+    }
+  }
+  return hash
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex')
+    .slice(0, 32)
+}

@@ -1,0 +1,54 @@
+import { activeRun } from './draft.ts'
+import type { PersistBatch, RunWrite, ThreadSummaryRow } from './ports.ts'
+import { hasAnswer } from './rules/runs.ts'
+import { toSnapshot } from './state-init.ts'
+import type { RunState, ThreadState } from './state.ts'
+
+/** The next transaction: always everything that is unstored, so that the snapshot in it is that of the log's end. */
+export function nextBatch(state: ThreadState): PersistBatch | null {
+  const { events, ended, ledger } = state.unstored
+  if (events.length === 0 && ledger.length === 0) return null
+  const touched = new Set(events.flatMap((event) => event.run_id ?? []))
+  const open = Object.values(state.runs).filter((run) => touched.has(run.record.run_id))
+  const queueChanged = events.some(
+    (event) => event.kind === 'PendingDelivered' || event.kind === 'PendingUndelivered' || event.kind === 'MessageCommitted',
+  )
+  return {
+    tenant: state.tenant,
+    thread_id: state.thread_id,
+    epoch: state.epoch,
+    events,
+    last_seq: state.event_seq,
+    runs: [...ended.map(({ run }) => run), ...open].map(toWrite),
+    queue: queueChanged ? state.queue : null,
+    ledger,
+    summary: summaryOf(state),
+    snapshot: toSnapshot(state),
+  }
+}
+
+/** The state once a batch is in the store: what has come in since stays unstored. */
+export function stored(state: ThreadState, batch: PersistBatch): ThreadState {
+  const { unstored } = state
+  const events = unstored.events.filter((event) => event.seq > batch.last_seq)
+  const ended = unstored.ended.filter(({ seq }) => seq > batch.last_seq)
+  const ledger = unstored.ledger.slice(batch.ledger.length)
+  const bytes = events.length === 0 ? 0 : Math.round((unstored.bytes * events.length) / unstored.events.length)
+  return { ...state, unstored: { events, ended, ledger, bytes } }
+}
+
+export function summaryOf(state: ThreadState): ThreadSummaryRow {
+  const run = activeRun(state)
+  return {
+    status: run === undefined ? 'idle' : run.record.status === 'waiting' ? 'waiting' : 'running',
+    agent_id: run?.record.agent_id ?? state.latest_agent_id,
+    active_run_id: state.active_run_id,
+    message_count: state.message_seq,
+    queue_revision: state.queue_revision,
+  }
+}
+
+function toWrite(run: RunState): RunWrite {
+  const { record, dispatch } = run
+  return { record, dispatch, final_output_ref: hasAnswer(record.termination) ? run.final_output_ref : null }
+}

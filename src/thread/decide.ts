@@ -1,0 +1,63 @@
+import type { Command, Context } from './command.ts'
+import { openDraft, type Draft } from './draft.ts'
+import type { ThreadEvent } from './event.ts'
+import type { JsonObject } from './json.ts'
+import type { Report } from './ports.ts'
+import type { Rejection } from './reply.ts'
+import { cancel, interrupt } from './rules/control.ts'
+import { decideTicket } from './rules/decision.ts'
+import { modelDone } from './rules/step.ts'
+import { submit } from './rules/submit.ts'
+import { loaded, tick } from './rules/time.ts'
+import { toolDone } from './rules/tools.ts'
+import type { ThreadState } from './state.ts'
+
+/** `state` is `evolve` folded over `events`; a rejection leaves both as they were. */
+export type Decision = { state: ThreadState; events: ThreadEvent[]; result: JsonObject | Rejection }
+
+/** What one command does to a thread. Pure: the same state, command and context give the same decision. */
+export function decide(state: ThreadState, command: Command, context: Context): Decision {
+  const draft = openDraft(state, context, command.command_id)
+  const result = apply(draft, command)
+  return isRejection(result) ? { state, events: [], result } : { state: draft.state, events: draft.events, result }
+}
+
+function apply(draft: Draft, command: Command): JsonObject | Rejection {
+  switch (command.type) {
+    case 'submit':
+      return submit(draft, command)
+    case 'interrupt':
+      return interrupt(draft, command)
+    case 'cancel':
+      return cancel(draft, command)
+    case 'decision':
+      return decideTicket(draft, command)
+    case 'wake':
+      return { thread_id: draft.state.thread_id }
+  }
+}
+
+/** What a report of an effect, or the passing of time, does to a thread. A report that is out of date does nothing. */
+export function react(state: ThreadState, report: Report, context: Context): ThreadState {
+  const draft = openDraft(state, context)
+  switch (report.type) {
+    case 'loaded':
+      loaded(draft)
+      break
+    case 'model_done':
+      modelDone(draft, report)
+      break
+    case 'tool_done':
+      toolDone(draft, report)
+      break
+    case 'tick':
+      tick(draft)
+      break
+  }
+  return draft.state
+}
+
+/** Tells a refusal from an outcome: only a refusal has a `code` and a `message`. */
+export function isRejection(result: JsonObject | Rejection): result is Rejection {
+  return 'code' in result && 'message' in result
+}

@@ -1,0 +1,122 @@
+import { COMMAND_TYPES, type Command, type CommandType, type Context } from './command.ts'
+import { decide, isRejection } from './decide.ts'
+import { emit, openDraft } from './draft.ts'
+import { hash128 } from './ids.ts'
+import { canonicalJson } from './json.ts'
+import { LEDGER_AGE_MS, LEDGER_SIZE } from './limits.ts'
+import { parseCommand } from './parse.ts'
+import { reject, type Answer, type Rejection, type Reply } from './reply.ts'
+import type { LedgerEntry, ThreadState } from './state.ts'
+
+/** How a command came in: an update's caller gets the answer, a signal's sender finds a refusal in the log. */
+export type Via = 'update' | 'signal'
+export type Received = { state: ThreadState; answer: Answer }
+
+/** Refusals that say "not now": nothing was applied, and the same id may be sent again with success. */
+const TRANSIENT: ReadonlySet<Rejection['code']> = new Set(['store_unavailable', 'queue_full', 'needs_reconcile'])
+
+/**
+ * One command from outside, from raw value to answer: checked, applied once by its id, remembered. Never throws.
+ * A repeat with the same id and body gets the first answer again; the same id with another body is refused.
+ */
+export function receive(state: ThreadState, type: string, raw: unknown, via: Via, context: Context): Received {
+  const known = COMMAND_TYPES.find((option) => option === type)
+  if (known === undefined)
+    return refuse(state, type, null, reject('unknown_command', `There is no command "${type.slice(0, 64)}".`), via, context)
+  const parsed = parseCommand(known, raw)
+  if (!parsed.ok) return refuse(state, known, idOf(raw), parsed.rejection, via, context)
+  return apply(state, known, { ...parsed.value, origin: parsed.value.origin ?? via }, via, context)
+}
+
+function apply(state: ThreadState, type: CommandType, command: Command, via: Via, context: Context): Received {
+  const command_id = ledgerId(command)
+  const body_hash = hashBody(command)
+  const before = command_id === undefined ? undefined : state.ledger.find((entry) => entry.command_id === command_id)
+  if (before !== undefined) return replay(state, before, body_hash, type, via, context)
+  if (state.needs_reconcile !== null) {
+    const text = `The store is behind this thread (${state.needs_reconcile}); restore it or reconcile the thread first.`
+    return refuse(state, type, command_id ?? null, reject('needs_reconcile', text), via, context)
+  }
+  const decision = decide(state, command_id === undefined ? command : { ...command, command_id }, context)
+  if (isRejection(decision.result)) {
+    const refused = refuse(state, type, command_id ?? null, decision.result, via, context)
+    if (command_id === undefined || TRANSIENT.has(decision.result.code)) return refused
+    return { ...refused, state: remember(refused.state, command_id, body_hash, replyOf(refused.answer), context.now) }
+  }
+  const reply: Reply = { ok: true, outcome: decision.result, event_seq: decision.state.event_seq }
+  const counted = { ...decision.state, commands: decision.state.commands + 1 }
+  const remembered = command_id === undefined ? counted : remember(counted, command_id, body_hash, reply, context.now)
+  return { state: remembered, answer: answer(reply, false) }
+}
+
+function replay(state: ThreadState, before: LedgerEntry, body_hash: string, type: string, via: Via, context: Context): Received {
+  if (before.body_hash === body_hash) return { state, answer: answer(before.reply, true) }
+  const text = 'This command id was used before with another body; give each command an id of its own.'
+  return refuse(
+    state,
+    type,
+    before.command_id,
+    reject('idempotency_conflict', text, { command_id: before.command_id }),
+    via,
+    context,
+  )
+}
+
+/** A refused signal has nobody to answer to, so it becomes an event that operators and streams can see. */
+function refuse(
+  state: ThreadState,
+  command: string,
+  command_id: string | null,
+  rejection: Rejection,
+  via: Via,
+  context: Context,
+): Received {
+  let next = state
+  if (via === 'signal' && state.needs_reconcile === null) {
+    const draft = openDraft(state, context)
+    const { code, message } = rejection
+    emit(draft, {
+      kind: 'CommandRejected',
+      run_id: null,
+      payload: { command: command.slice(0, 64), command_id, code, message, origin: via },
+    })
+    next = draft.state
+  }
+  return { state: next, answer: answer({ ok: false, rejection, event_seq: next.event_seq }, false) }
+}
+
+function remember(state: ThreadState, command_id: string, body_hash: string, reply: Reply, at: number): ThreadState {
+  const entry: LedgerEntry = { command_id, body_hash, at, reply }
+  const recent = state.ledger.filter((known) => at - known.at < LEDGER_AGE_MS).slice(1 - LEDGER_SIZE)
+  const unstored = { ...state.unstored, ledger: [...state.unstored.ledger, entry] }
+  return { ...state, ledger: [...recent, entry], unstored }
+}
+
+/** A command without an id of its own may carry one in what it names: a decision's id, or a single message's id. */
+function ledgerId(command: Command): string | undefined {
+  if (command.command_id !== undefined) return command.command_id
+  if (command.type === 'decision' && command.decision_id !== undefined) {
+    return `decision:${command.tool_call_id ?? command.ticket_id ?? ''}:${command.decision_id}`
+  }
+  const only = command.type === 'submit' && command.messages.length === 1 ? command.messages[0] : undefined
+  return only?.id === undefined ? undefined : `message:${only.id}`
+}
+
+/** What a command says, without how it came: the same request by another way is the same command. */
+function hashBody(command: Command): string {
+  const { command_id: _id, origin: _origin, by: _by, ...body } = command
+  return hash128(canonicalJson(body))
+}
+
+function answer(reply: Reply, replayed: boolean): Answer {
+  return { ...reply, replayed, degraded: false }
+}
+
+function replyOf({ replayed: _replayed, degraded: _degraded, ...reply }: Answer): Reply {
+  return reply as Reply
+}
+
+function idOf(raw: unknown): string | null {
+  const id = typeof raw === 'object' && raw !== null && 'command_id' in raw ? raw.command_id : null
+  return typeof id === 'string' ? id.slice(0, 256) : null
+}

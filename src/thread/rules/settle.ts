@@ -1,0 +1,67 @@
+import { dispatchFacts, emit, type Draft } from '../draft.ts'
+import type { StopCode, Ticket } from '../records.ts'
+import type { RunState } from '../state.ts'
+import { freezeInto } from './queue.ts'
+import { endRun } from './ends.ts'
+
+/**
+ * Looks at the open step after anything about its calls has changed: goes on while a call runs, waits once only
+ * tickets are left, and passes to the next step when every call has its result.
+ */
+export function settleCalls(draft: Draft, run_id: string): void {
+  const run = draft.state.runs[run_id]
+  if (run === undefined || run.phase === 'queued') return
+  if (run.phase === 'model') {
+    stepDone(draft, run)
+    return
+  }
+  const running = run.calls.some((call) => call.status === 'ready')
+  const tickets = run.calls.flatMap((call) => call.ticket ?? [])
+  if (running || tickets.length === 0) return
+  if (run.record.waiting === null || !sameTickets(run.record.waiting.tickets, tickets)) {
+    const payload = { dispatch_id: run.dispatch.dispatch_id, reason: tickets[0]?.reason ?? 'external_event', tickets }
+    emit(draft, { kind: 'RunWaiting', run_id, payload })
+  }
+}
+
+/** The run goes on after a wait, if it was waiting. */
+export function resumeRun(draft: Draft, run_id: string, reason: 'decision' | 'input' | 'expiry'): void {
+  const run = draft.state.runs[run_id]
+  if (run?.record.status !== 'waiting') return
+  emit(draft, { kind: 'RunResumed', run_id, payload: { ...dispatchFacts(draft, run), reason } })
+}
+
+/** A step with all its results: ends the run if it was to stop or has used what it may, else takes in what is due. */
+function stepDone(draft: Draft, run: RunState): void {
+  const { run_id } = run.record
+  if (run.stopping !== null) {
+    endRun(draft, run_id, run.stopping.termination)
+    return
+  }
+  const exceeded = limitReached(run, draft.context.now)
+  if (exceeded !== null) endRun(draft, run_id, { type: 'stopped', value: exceeded })
+  else freezeInto(draft, run_id, 'next_step')
+}
+
+function limitReached(run: RunState, now: number): { code: StopCode; detail: string } | null {
+  const { limits, record } = run
+  if (limits === null) return null
+  const tokens = record.usage.input_tokens + record.usage.output_tokens
+  if (record.steps >= limits.max_steps) return { code: 'max_steps', detail: `the run used its ${String(limits.max_steps)} steps` }
+  if (limits.token_budget !== undefined && tokens >= limits.token_budget) {
+    return { code: 'token_budget', detail: `the run used ${String(tokens)} of its ${String(limits.token_budget)} tokens` }
+  }
+  const deadline = deadlineOf(run)
+  if (deadline !== null && now >= deadline) return { code: 'deadline', detail: 'the run used its time' }
+  return null
+}
+
+/** When the run must end, in ms; null without a deadline. */
+export function deadlineOf(run: RunState): number | null {
+  const ms = run.limits?.deadline_ms
+  return ms === undefined || run.record.started_at === null ? null : run.record.started_at + ms
+}
+
+function sameTickets(a: readonly Ticket[], b: readonly Ticket[]): boolean {
+  return a.length === b.length && a.every((ticket, index) => ticket.ticket_id === b[index]?.ticket_id)
+}

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest'
+import type { Store } from '../../src/store/store.ts'
+import { batch, committed, delivered, entry, freshRef, loadEpoch, parked, run } from './batches.ts'
+
+export function conversationContract(store: () => Store): void {
+  describe('conversation', () => {
+    it('pages messages both ways, within bounds', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      await store().engine.persist(
+        batch(
+          ref,
+          epoch,
+          [1, 2, 3, 4, 5].map((n) => committed(n, n)),
+        ),
+      )
+      const filter = { order: 'asc', visibility: 'all' } as const
+      const first = await store().conversation.listMessages(ref, filter, { limit: 2 })
+      expect(first).toMatchObject({ total: 5, has_more: true, items: [{ message_seq: 1 }, { message_seq: 2 }] })
+      const rest = await store().conversation.listMessages(ref, filter, { limit: 9, cursor: first.next_cursor })
+      expect(rest.items.map((row) => row.message_seq)).toEqual([3, 4, 5])
+      const back = await store().conversation.listMessages(
+        ref,
+        { order: 'desc', visibility: 'all', after: 1, before: 5 },
+        { limit: 2 },
+      )
+      expect(back).toMatchObject({ total: 3, has_more: true, items: [{ message_seq: 4 }, { message_seq: 3 }] })
+      expect((await store().conversation.listMessages(ref, { order: 'asc', visibility: 'internal' }, { limit: 9 })).total).toBe(0)
+      expect((await store().conversation.listMessages(ref, { ...filter, run_id: 'run-1' }, { limit: 9 })).total).toBe(5)
+      expect(await store().conversation.transcript(ref, 3)).toHaveLength(3)
+    })
+
+    it('reads long transcripts whole', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const events = Array.from({ length: 1_203 }, (_, n) => committed(n + 1, n + 1))
+      await store().engine.persist(batch(ref, epoch, events))
+      const rows = await store().conversation.transcript(ref, 1_200)
+      expect(rows.map((row) => row.message_seq)).toEqual(Array.from({ length: 1_200 }, (_, n) => n + 1))
+    })
+
+    it('lists events after a number, of a thread or one of its runs', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const stored = await store().engine.persist(batch(ref, epoch, [parked(1), committed(2, 1), parked(3), committed(4, 2)]))
+      const list = (query: object): ReturnType<Store['conversation']['listEvents']> =>
+        store().conversation.listEvents(ref.tenant, { thread_id: ref.thread_id, after_seq: 0, limit: 99, ...query })
+      expect(await list({})).toEqual({ events: stored.status === 'stored' && stored.events, last_seq: 4 })
+      expect((await list({ after_seq: 1, limit: 2 })).events.map((one) => one.event_seq)).toEqual([2, 3])
+      expect((await list({ run_id: 'run-1' })).events.map((one) => one.event_seq)).toEqual([2, 4])
+      expect(await list({ after_seq: 4 })).toEqual({ events: [], last_seq: 4 })
+      expect(await store().conversation.listEvents('other', { thread_id: ref.thread_id, after_seq: 0, limit: 9 })).toEqual({
+        events: [],
+        last_seq: 0,
+      })
+    })
+
+    it('keeps the queue in its order and the content apart', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      await store().engine.persist(
+        batch(ref, epoch, [delivered(1, 'a', 'A'), delivered(2, 'b', [{ type: 'text', text: 'B' }])], {
+          queue: [entry('b'), entry('a')],
+        }),
+      )
+      expect(await store().conversation.listPending(ref)).toMatchObject([
+        { pending_id: 'b', position: 0, content: [{ type: 'text', text: 'B' }] },
+        { pending_id: 'a', position: 1, content: 'A' },
+      ])
+      await store().engine.persist(batch(ref, epoch, [parked(3)]))
+      expect(await store().conversation.listPending(ref)).toHaveLength(2)
+      await store().engine.persist(batch(ref, epoch, [parked(4)], { queue: [] }))
+      expect(await store().conversation.listPending(ref)).toEqual([])
+    })
+
+    it('lists runs and dispatches newest first', async () => {
+      const ref = freshRef(`tenant-of-runs-${process.pid}`)
+      const epoch = await loadEpoch(store(), ref)
+      const runs = [1, 2, 3].map((n) => run(ref, `r${n}`, { created_at: n, status: n === 2 ? 'done' : 'created' }))
+      await store().engine.persist(batch(ref, epoch, [parked(1)], { runs: [...runs, ...runs.slice(0, 1)] }))
+      const first = await store().conversation.listRuns(ref.tenant, {}, { limit: 2 })
+      expect(first).toMatchObject({ total: 3, has_more: true, items: [{ run_id: 'r3' }, { run_id: 'r2' }] })
+      const second = await store().conversation.listRuns(ref.tenant, {}, { limit: 2, cursor: first.next_cursor })
+      expect(second.items.map((one) => one.run_id)).toEqual(['r1'])
+      expect(
+        (await store().conversation.listRuns(ref.tenant, { status: 'done', thread_id: ref.thread_id }, { limit: 9 })).items,
+      ).toHaveLength(1)
+      expect(await store().conversation.latestRun(ref)).toMatchObject({ run_id: 'r3' })
+      expect(await store().conversation.latestRun(freshRef())).toBeNull()
+      const dispatches = await store().conversation.listDispatches(ref.tenant, { status: 'claimed' }, { limit: 9 })
+      expect(dispatches.items.map((one) => one.dispatch_id)).toEqual(['dispatch-of-r3', 'dispatch-of-r1'])
+      expect(await store().conversation.getRun('other', 'r1')).toBeNull()
+    })
+
+    it('keeps agent versions as they were first saved', async () => {
+      const version = `v-${freshRef().thread_id}`
+      await store().agents.save([{ agent_id: 'a', version, spec: { n: 1 } }])
+      await store().agents.save([{ agent_id: 'a', version, spec: { n: 2 } }])
+      expect(await store().agents.get(version)).toEqual({ agent_id: 'a', spec: { n: 1 } })
+      expect(await store().agents.get('none')).toBeNull()
+    })
+  })
+}

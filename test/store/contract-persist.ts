@@ -1,0 +1,154 @@
+import { describe, expect, it } from 'vitest'
+import type { Store } from '../../src/store/store.ts'
+import { batch, committed, freshRef, ledgerEntry, loadEpoch, parked, run } from './batches.ts'
+
+export function persistContract(store: () => Store): void {
+  describe('load and persist', () => {
+    it('makes an unknown thread and gives each life its own epoch', async () => {
+      const ref = freshRef()
+      expect(await store().engine.load(ref)).toEqual({ status: 'loaded', epoch: 1, last_seq: 0, snapshot: null, ledger: [] })
+      expect(await store().engine.load(ref)).toMatchObject({ epoch: 2 })
+      expect(await store().threads.get(ref.tenant, ref.thread_id)).toMatchObject({ status: 'idle' })
+    })
+
+    it('gives snapshot, numbers and the last day of the ledger back', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const now = Date.now()
+      const ledger = [ledgerEntry('old', now - 25 * 3_600_000), ledgerEntry('second', now - 10), ledgerEntry('first', now - 20)]
+      const snapshot = { version: 1, queue: [], deep: { a: [1, 'x', null] } } as never
+      await store().engine.persist(batch(ref, epoch, [parked(1), parked(2)], { ledger, snapshot }))
+      const loaded = await store().engine.load(ref)
+      expect(loaded).toMatchObject({ epoch: epoch + 1, last_seq: 2, snapshot })
+      expect(loaded.status === 'loaded' && loaded.ledger.map((one) => one.command_id)).toEqual(['first', 'second'])
+      expect(await store().engine.findCommand(ref, 'old')).toEqual(ledger[0])
+      expect(await store().engine.findCommand(ref, 'none')).toBeNull()
+    })
+
+    it('the identical batch again succeeds and changes nothing', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const first = batch(ref, epoch, [committed(1, 1), committed(2, 2)], { runs: [run(ref, 'r')], ledger: [ledgerEntry('c')] })
+      expect(await store().engine.persist(first)).toMatchObject({
+        status: 'stored',
+        last_seq: 2,
+        events: [{ event_seq: 1 }, { event_seq: 2 }],
+      })
+      const before = await everything(store(), ref)
+      expect(await store().engine.persist(structuredClone(first))).toEqual({ status: 'stored', last_seq: 2, events: [] })
+      expect(await everything(store(), ref)).toEqual(before)
+    })
+
+    it('an old batch again sets nothing back', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const first = batch(ref, epoch, [committed(1, 1)], { runs: [run(ref, `${ref.thread_id}-r`)] })
+      await store().engine.persist(first)
+      await store().engine.persist(
+        batch(ref, epoch, [committed(2, 2)], { runs: [run(ref, `${ref.thread_id}-r`, { status: 'done' })] }),
+      )
+      expect(await store().engine.persist(first)).toEqual({ status: 'stored', last_seq: 2, events: [] })
+      expect(await store().conversation.getRun(ref.tenant, `${ref.thread_id}-r`)).toMatchObject({ status: 'done' })
+      expect(await store().engine.load(ref)).toMatchObject({ last_seq: 2, snapshot: { event_seq: 2 } })
+    })
+
+    it('takes what is new of an overlapping batch', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const events = [1, 2, 3, 4].map((n) => committed(n, n))
+      await store().engine.persist(batch(ref, epoch, events.slice(0, 2)))
+      const result = await store().engine.persist(batch(ref, epoch, events.slice(1)))
+      expect(result).toMatchObject({ status: 'stored', last_seq: 4, events: [{ event_seq: 3 }, { event_seq: 4 }] })
+      expect((await store().conversation.transcript(ref, 99)).map((row) => row.message_seq)).toEqual([1, 2, 3, 4])
+    })
+
+    it('refuses another event under a stored number', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      await store().engine.persist(batch(ref, epoch, [parked(1, 7)]))
+      expect(await store().engine.persist(batch(ref, epoch, [parked(1, 8), parked(2)]))).toEqual({ status: 'conflict' })
+      expect(await store().engine.load(ref)).toMatchObject({ last_seq: 1 })
+    })
+
+    it('compares events whatever the order of their keys', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const one = parked(1, 7)
+      await store().engine.persist(batch(ref, epoch, [one]))
+      const turned = Object.fromEntries(Object.entries(one).reverse()) as typeof one
+      expect(await store().engine.persist(batch(ref, epoch, [turned]))).toMatchObject({ status: 'stored' })
+    })
+
+    it('fences the writer of an earlier life', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      await loadEpoch(store(), ref)
+      expect(await store().engine.persist(batch(ref, epoch, [parked(1)]))).toEqual({ status: 'fenced' })
+    })
+
+    it('meets a gap when the store is behind, with and without events', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      await store().engine.persist(batch(ref, epoch, [parked(1)]))
+      expect(await store().engine.persist(batch(ref, epoch, [parked(3)]))).toEqual({ status: 'gap', last_seq: 1 })
+      expect(await store().engine.persist(batch(ref, epoch, [], { last_seq: 2 }))).toEqual({ status: 'gap', last_seq: 1 })
+      expect(await store().engine.persist(batch(freshRef(), 3, [parked(5)]))).toEqual({ status: 'gap', last_seq: 0 })
+      // A life whose loading is not in the restored backup is behind too; it must not load again and number anew.
+      expect(await store().engine.persist(batch(ref, epoch + 1, [parked(3)]))).toEqual({ status: 'gap', last_seq: 1 })
+    })
+
+    it('stores ledger entries without events', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      expect(await store().engine.persist(batch(ref, epoch, [], { ledger: [ledgerEntry('refused')] }))).toMatchObject({
+        status: 'stored',
+        last_seq: 0,
+      })
+      expect(await store().engine.findCommand(ref, 'refused')).toMatchObject({ command_id: 'refused' })
+    })
+
+    it('of twenty writers at once, all land, each once', async () => {
+      const refs = Array.from({ length: 20 }, () => freshRef())
+      await Promise.all(
+        refs.map(async (ref) => {
+          const epoch = await loadEpoch(store(), ref)
+          const first = batch(ref, epoch, [committed(1, 1)])
+          await Promise.all([store().engine.persist(first), store().engine.persist(first)])
+          await store().engine.persist(batch(ref, epoch, [committed(2, 2)]))
+        }),
+      )
+      for (const ref of refs) expect(await store().conversation.transcript(ref, 9)).toHaveLength(2)
+    })
+
+    it('makes text safe that Postgres cannot hold', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const odd = 'nul \0 lone \ud800 pair \u{1f600} literal \\u0000'
+      const safe = 'nul \ufffd lone \ufffd pair \u{1f600} literal \\u0000'
+      const event = committed(1, 1, odd)
+      Object.assign(event.payload, { metadata: { 'key\0': odd } })
+      const result = await store().engine.persist(batch(ref, epoch, [event]))
+      expect(result.status === 'stored' && result.events?.[0]?.payload).toMatchObject({
+        content_blocks: [{ type: 'text', text: safe }],
+        metadata: { 'key\ufffd': safe },
+      })
+      const [row] = await store().conversation.transcript(ref, 9)
+      expect(row).toMatchObject({ content: safe, metadata: { 'key\ufffd': safe } })
+      expect(await store().engine.persist(batch(ref, epoch, [event]))).toMatchObject({ status: 'stored' })
+      expect(await store().threads.get(ref.tenant, 'no\0thread')).toBeNull()
+      expect(await store().threads.create(ref.tenant, { id: `${ref.thread_id}-n`, title: odd })).toMatchObject({
+        thread: { title: safe },
+      })
+    })
+  })
+}
+
+async function everything(store: Store, ref: { tenant: string; thread_id: string }): Promise<unknown> {
+  return [
+    await store.threads.get(ref.tenant, ref.thread_id),
+    await store.conversation.transcript(ref, 999),
+    await store.conversation.listEvents(ref.tenant, { thread_id: ref.thread_id, after_seq: 0, limit: 99 }),
+    await store.conversation.listRuns(ref.tenant, { thread_id: ref.thread_id }, { limit: 9 }),
+    await store.conversation.listPending(ref),
+  ]
+}

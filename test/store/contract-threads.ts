@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest'
+import { InvalidCursor, type Store } from '../../src/store/store.ts'
+import { batch, committed, freshRef, ledgerEntry, loadEpoch, parked, run } from './batches.ts'
+
+let count = 0
+const tenantOf = (): string => `tenant-${process.pid}-${++count}`
+
+export function threadsContract(store: () => Store): void {
+  describe('threads', () => {
+    it('creates once, and reads back what was given', async () => {
+      const tenant = tenantOf()
+      const made = await store().threads.create(tenant, { id: 'a', title: 'A', custom: { k: [1, null] } })
+      expect(made).toMatchObject({
+        status: 'created',
+        thread: { id: 'a', title: 'A', custom: { k: [1, null] }, status: 'idle', last_seq: 0 },
+      })
+      expect(await store().threads.create(tenant, { id: 'a' })).toEqual({ status: 'exists' })
+      expect(await store().threads.get(tenant, 'a')).toMatchObject({ title: 'A' })
+      expect(await store().threads.get('someone else', 'a')).toBeNull()
+      expect(await store().threads.create(tenant, { id: 'b', parent_thread_id: 'none' })).toEqual({ status: 'parent_not_found' })
+    })
+
+    it('pages newest first without a gap or a repeat, and counts', async () => {
+      const tenant = tenantOf()
+      for (let i = 0; i < 7; i++) await store().threads.create(tenant, { id: `t${i}`, resource_id: i % 2 ? 'odd' : 'even' })
+      const seen: string[] = []
+      let cursor = ''
+      for (let more = true; more;) {
+        const page = await store().threads.list(tenant, {}, { limit: 3, cursor })
+        expect(page.total).toBe(7)
+        seen.push(...page.items.map((row) => row.id))
+        cursor = page.next_cursor
+        more = page.has_more
+      }
+      expect(new Set(seen).size).toBe(7)
+      const again = await store().threads.list(tenant, {}, { limit: 10 })
+      expect(again.items.map((row) => row.id)).toEqual(seen)
+      expect(await store().threads.list(tenant, {}, { limit: 3, cursor })).toMatchObject({
+        items: [],
+        has_more: false,
+        next_cursor: cursor,
+      })
+      const odd = await store().threads.list(tenant, { resource_id: 'odd' }, { limit: 2, offset: 2 })
+      expect(odd).toMatchObject({ total: 3, has_more: false })
+      expect(odd.items).toHaveLength(1)
+      await expect(store().threads.list(tenant, {}, { limit: 3, cursor: 'made up' })).rejects.toThrow(InvalidCursor)
+    })
+
+    it('filters by parent, root, status and time of change', async () => {
+      const tenant = tenantOf()
+      await store().threads.create(tenant, { id: 'top' })
+      await store().threads.create(tenant, { id: 'child', parent_thread_id: 'top' })
+      const ref = { tenant, thread_id: 'child' }
+      const epoch = await loadEpoch(store(), ref)
+      const summary = { status: 'running' as const, agent_id: 'x', active_run_id: 'r', message_count: 4, queue_revision: 2 }
+      await store().engine.persist(batch(ref, epoch, [parked(1)], { summary }))
+      const ids = async (filter: object): Promise<string[]> =>
+        (await store().threads.list(tenant, filter, { limit: 9 })).items.map((row) => row.id)
+      expect(await ids({ root: true })).toEqual(['top'])
+      expect(await ids({ parent_thread_id: 'top' })).toEqual(['child'])
+      expect(await ids({ status: 'running' })).toEqual(['child'])
+      expect(await ids({ status: 'waiting' })).toEqual([])
+      expect(await ids({ updated_after: Date.now() + 1000 })).toEqual([])
+      expect(await store().threads.get(tenant, 'child')).toMatchObject({ ...summary, last_seq: 1 })
+      const open = await store().threads.listOpen({ updated_before: Date.now() + 1000, limit: 500 })
+      expect(open.filter((row) => row.tenant === tenant)).toMatchObject([{ id: 'child', status: 'running' }])
+    })
+
+    it('patches: custom by key, parents without cycles', async () => {
+      const tenant = tenantOf()
+      for (const id of ['a', 'b', 'c']) await store().threads.create(tenant, { id, custom: { keep: 1, drop: 2 } })
+      expect(await store().threads.patch(tenant, 'a', { title: 'T', custom: { drop: null, add: 'x' } })).toMatchObject({
+        title: 'T',
+        custom: { keep: 1, add: 'x' },
+      })
+      expect((await store().threads.patch(tenant, 'a', {})) as object).not.toHaveProperty('custom.drop')
+      expect(await store().threads.patch(tenant, 'b', { parent_thread_id: 'a' })).toMatchObject({ parent_thread_id: 'a' })
+      expect(await store().threads.patch(tenant, 'c', { parent_thread_id: 'b' })).toMatchObject({ parent_thread_id: 'b' })
+      expect(await store().threads.patch(tenant, 'a', { parent_thread_id: 'c' })).toBe('cycle')
+      expect(await store().threads.patch(tenant, 'a', { parent_thread_id: 'a' })).toBe('cycle')
+      expect(await store().threads.patch(tenant, 'a', { parent_thread_id: 'none' })).toBe('parent_not_found')
+      expect(await store().threads.patch(tenant, 'none', { title: 'x' })).toBeNull()
+      expect(await store().threads.get(tenant, 'a')).toMatchObject({ parent_thread_id: null })
+    })
+
+    it('two patches that would close a cycle together: one is refused', async () => {
+      const tenant = tenantOf()
+      for (const id of ['a', 'b']) await store().threads.create(tenant, { id })
+      const both = await Promise.all([
+        store().threads.patch(tenant, 'a', { parent_thread_id: 'b' }),
+        store().threads.patch(tenant, 'b', { parent_thread_id: 'a' }),
+      ])
+      expect(both.filter((one) => one === 'cycle')).toHaveLength(1)
+    })
+
+    it('deletes with a tombstone that fences writers', async () => {
+      const ref = freshRef(tenantOf())
+      const epoch = await loadEpoch(store(), ref)
+      const full = batch(ref, epoch, [committed(1, 1)], { runs: [run(ref, 'r1')], ledger: [ledgerEntry('c1')] })
+      expect(await store().engine.persist(full)).toMatchObject({ status: 'stored' })
+      expect(await store().threads.delete(ref.tenant, ref.thread_id, 'detach')).toEqual({
+        status: 'deleted',
+        ids: [ref.thread_id],
+      })
+      expect(await store().threads.get(ref.tenant, ref.thread_id)).toBe('deleted')
+      expect(await store().threads.create(ref.tenant, { id: ref.thread_id })).toEqual({ status: 'deleted' })
+      expect(await store().engine.load(ref)).toEqual({ status: 'deleted' })
+      expect(await store().engine.persist(batch(ref, epoch, [parked(2)]))).toEqual({ status: 'deleted' })
+      expect(await store().threads.delete(ref.tenant, ref.thread_id, 'detach')).toEqual({ status: 'not_found' })
+      expect(await store().conversation.transcript(ref, 99)).toEqual([])
+      expect(await store().conversation.getRun(ref.tenant, 'r1')).toBeNull()
+      expect(await store().engine.findCommand(ref, 'c1')).toBeNull()
+      expect(await store().conversation.listEvents(ref.tenant, { thread_id: ref.thread_id, after_seq: 0, limit: 9 })).toEqual({
+        events: [],
+        last_seq: 0,
+      })
+      expect((await store().threads.list(ref.tenant, {}, { limit: 9 })).items).toEqual([])
+      const key = { ...ref, run_id: 'r1', step: 1, attempt: 1 }
+      await store().engine.stage(key, [{ part: 'text', value: 'late' }])
+      expect(await store().engine.staged(key, 'text')).toBeUndefined()
+    })
+
+    it('treats children as asked', async () => {
+      const tenant = tenantOf()
+      for (const id of ['a', 'x']) await store().threads.create(tenant, { id })
+      await store().threads.create(tenant, { id: 'b', parent_thread_id: 'a' })
+      await store().threads.create(tenant, { id: 'c', parent_thread_id: 'b' })
+      expect(await store().threads.delete(tenant, 'a', 'reject')).toEqual({ status: 'has_children' })
+      expect(await store().threads.delete(tenant, 'a', 'detach')).toEqual({ status: 'deleted', ids: ['a'] })
+      expect(await store().threads.get(tenant, 'b')).toMatchObject({ parent_thread_id: null })
+      expect(await store().threads.delete(tenant, 'b', 'cascade')).toEqual({ status: 'deleted', ids: ['b', 'c'] })
+      expect(await store().threads.get(tenant, 'c')).toBe('deleted')
+      expect(await store().threads.delete(tenant, 'x', 'reject')).toEqual({ status: 'deleted', ids: ['x'] })
+    })
+  })
+}

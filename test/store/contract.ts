@@ -1,0 +1,13 @@
+import { conversationContract } from './contract-conversation.ts'
+import { persistContract } from './contract-persist.ts'
+import { refsContract } from './contract-refs.ts'
+import { threadsContract } from './contract-threads.ts'
+import type { Store } from '../../src/store/store.ts'
+
+/** What every store must do, whichever program serves its dialect. `store` is asked for inside tests. */
+export function storeContract(store: () => Store): void {
+  threadsContract(store)
+  persistContract(store)
+  refsContract(store)
+  conversationContract(store)
+}

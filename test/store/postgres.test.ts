@@ -1,0 +1,119 @@
+import { spawn } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createStore, StoreBroken, StoreUnavailable } from '../../src/store/index.ts'
+import type { Store } from '../../src/store/store.ts'
+import { startPostgres, type TestPostgres } from '../support/postgres.ts'
+import { batch, committed, freshRef, loadEpoch } from './batches.ts'
+import { storeContract } from './contract.ts'
+
+let server: TestPostgres
+let store: Store
+
+beforeAll(async () => {
+  server = await startPostgres()
+  store = await createStore({ database_url: server.url })
+}, 120_000)
+
+afterAll(async () => {
+  await store?.close()
+  await server?.stop()
+}, 30_000)
+
+describe('PostgreSQL', () => {
+  it('migrates once, however many processes start at once', async () => {
+    const program = fileURLToPath(new URL('./migrate-process.ts', import.meta.url))
+    const answers = await Promise.all([1, 2, 3].map(() => output(program, [server.url])))
+    const applied = answers.map((answer) => (JSON.parse(answer) as { applied: string[] }).applied.length)
+    expect(applied.filter((count) => count > 0)).toHaveLength(1)
+    expect(await store.migrate()).toEqual({ applied: [] })
+  }, 60_000)
+
+  storeContract(() => store)
+
+  it('says that a migration was changed after it had been applied', async () => {
+    const client = new pg.Client({ connectionString: server.url })
+    await client.connect()
+    await client.query(`update weft.migrations set checksum = 'x' || checksum where name like '0001%'`)
+    await expect(store.migrate()).rejects.toThrow(StoreBroken)
+    await client.query(`update weft.migrations set checksum = substr(checksum, 2) where name like '0001%'`)
+    await client.query(`insert into weft.migrations values ('9999_future.sql', 'x', 0)`)
+    await expect(store.migrate()).rejects.toThrow('newer version')
+    await client.query(`delete from weft.migrations where name = '9999_future.sql'`)
+    await client.end()
+  })
+
+  it('a database that stops answering is unavailable within the timeout, and comes back by itself', async () => {
+    const ref = freshRef()
+    const epoch = await loadEpoch(store, ref)
+    await store.engine.persist(batch(ref, epoch, [committed(1, 1)]))
+    server.pause()
+    try {
+      // Connections of the pool that are open already, and new ones beyond them.
+      const began = Date.now()
+      const failures = await Promise.all(
+        Array.from({ length: 12 }, () => took(store.engine.persist(batch(ref, epoch, [committed(2, 2)])))),
+      )
+      expect(Date.now() - began).toBeLessThan(1_400)
+      for (const failure of failures) expect(failure.error).toBeInstanceOf(StoreUnavailable)
+      expect((await took(store.ping())).error).toBeInstanceOf(StoreUnavailable)
+      expect(Math.max(...failures.map((failure) => failure.ms))).toBeLessThan(1_200)
+    } finally {
+      server.resume()
+    }
+    expect(await eventually(() => store.engine.persist(batch(ref, epoch, [committed(2, 2)])))).toMatchObject({
+      status: 'stored',
+      last_seq: 2,
+    })
+    expect(await store.conversation.transcript(ref, 9)).toHaveLength(2)
+  }, 20_000)
+
+  it('survives its connections being ended by an operator, idle or at work', async () => {
+    const client = new pg.Client({ connectionString: server.url })
+    await client.connect()
+    const busy = Promise.allSettled(Array.from({ length: 200 }, () => store.ping()))
+    await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'weft'`)
+    for (const result of await busy) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(StoreUnavailable)
+    await client.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'weft'`)
+    await eventually(() => store.ping())
+    await client.end()
+  }, 20_000)
+
+  it('a server that is not there is unavailable', async () => {
+    const none = await createStore({ database_url: 'postgres://nobody@127.0.0.1:1/none' })
+    await expect(none.ping()).rejects.toThrow(StoreUnavailable)
+    await expect(none.migrate()).rejects.toThrow(StoreUnavailable)
+    await none.close()
+  })
+})
+
+async function took(work: Promise<unknown>): Promise<{ ms: number; error: unknown }> {
+  const began = Date.now()
+  const error = await work.then(
+    () => null,
+    (reason: unknown) => reason,
+  )
+  return { ms: Date.now() - began, error }
+}
+
+async function eventually<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (attempt === 30) throw error
+      await sleep(100)
+    }
+  }
+}
+
+function output(program: string, args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    child.stdout.on('data', (chunk) => (text += String(chunk)))
+    child.once('exit', (code) => (code === 0 ? resolve(text) : reject(new Error(`${program} ended with ${code}.`))))
+  })
+}

@@ -1,0 +1,2 @@
+/** Entry of the workflow bundle: what a worker can run. */
+export { thread } from './thread.ts'

@@ -1,0 +1,32 @@
+import { continueAsNew, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
+import { jsonSize } from '../src/thread/json.ts'
+import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
+import type { ThreadActivities, ThreadRef } from '../src/thread/ports.ts'
+import { fromStore } from '../src/thread/state-init.ts'
+import type { ThreadState } from '../src/thread/state.ts'
+import type { thread } from './thread.ts'
+
+const quick = proxyLocalActivities<Pick<ThreadActivities, 'loadThread'>>({
+  scheduleToCloseTimeout: '1s',
+  retry: { maximumAttempts: 1 },
+})
+const patient = proxyActivities<Pick<ThreadActivities, 'loadThread'>>({
+  startToCloseTimeout: '5s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '3s' },
+  summary: 'load the thread (the store was away)',
+})
+
+/** The thread as the store has it; null if it was deleted. Waits for the store as long as it takes. */
+export async function loadState(ref: ThreadRef): Promise<ThreadState | null> {
+  const loaded = await quick.loadThread(ref).catch(() => patient.loadThread(ref))
+  return loaded.status === 'deleted' ? null : fromStore(ref, loaded)
+}
+
+/**
+ * Hands over to a new execution: with the whole state, or without it, when the rows belong to someone else by now or
+ * the state is too large to travel (all of it is stored then).
+ */
+export function startOver(state?: ThreadState): Promise<never> {
+  const carry = state !== undefined && jsonSize(state) <= MAX_CARRIED_BYTES
+  return continueAsNew<typeof thread>(carry ? { state } : {})
+}

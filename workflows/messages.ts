@@ -1,0 +1,60 @@
+import {
+  ApplicationFailure,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  setDefaultSignalHandler,
+  setHandler,
+} from '@temporalio/workflow'
+import { COMMAND_TYPES, type CommandType } from '../src/thread/command.ts'
+import { parseCommand } from '../src/thread/parse.ts'
+import type { Answer } from '../src/thread/reply.ts'
+import { activeRunView, pendingView, threadView } from '../src/thread/view.ts'
+import type { ThreadShell } from './shell.ts'
+
+/** What each command is for, as the Temporal UI and `temporal workflow metadata` show it. */
+const DESCRIPTIONS: Record<CommandType, string> = {
+  submit: 'Give messages to the thread: {"messages":[{"role":"user","content":"…"}], "mode":"queue"|"foreground", "agent_id"?}',
+  interrupt: 'Stop the open run: {"queue":"supersede"|"keep"|"park"}',
+  cancel: 'Cancel one run: {"run_id"?} (a run or dispatch id; without it the open run)',
+  decision: 'Answer a ticket: {"tool_call_id" or "ticket_id", "action":"resume"|"cancel", "payload"?, "reason"?, "decision_id"?}',
+  wake: 'Load the thread and go on with whatever it was doing: {}',
+}
+
+/** Every command as a signal and as an update of the same name, and the queries. Set before anything is awaited. */
+export function registerHandlers(shell: ThreadShell): void {
+  for (const type of COMMAND_TYPES) {
+    const description = DESCRIPTIONS[type]
+    setHandler(
+      defineSignal<[unknown]>(type),
+      (raw: unknown) => {
+        shell.signal(type, raw)
+      },
+      { description },
+    )
+    setHandler(defineUpdate<Answer, [unknown]>(type), (raw: unknown) => shell.update(type, raw), {
+      description,
+      validator: (raw: unknown) => {
+        validate(type, raw)
+      },
+    })
+  }
+  setDefaultSignalHandler((name: string, ...args: unknown[]) => {
+    shell.signal(name, args[0])
+  })
+  setHandler(defineQuery('thread'), () => shell.view(threadView), {
+    description: 'The thread in short: status, numbers, queue length.',
+  })
+  setHandler(defineQuery('active_run'), () => shell.view(activeRunView), {
+    description: 'The open run, with its open tickets, or null.',
+  })
+  setHandler(defineQuery('pending'), () => shell.view(pendingView), {
+    description: 'The queue of messages that no run has read yet.',
+  })
+}
+
+/** Shape and size only, and synchronous: it runs before the state is loaded and must not depend on it. */
+function validate(type: CommandType, raw: unknown): void {
+  const parsed = parseCommand(type, raw)
+  if (!parsed.ok) throw ApplicationFailure.nonRetryable(parsed.rejection.message, parsed.rejection.code)
+}
