@@ -1,5 +1,6 @@
 import { asSchema, InvalidToolInputError, jsonSchema, NoSuchToolError, streamText, tool as sdkTool } from 'ai'
 import type { ModelMessage, TextStreamPart, ToolSet } from 'ai'
+import type { AgentTool } from '../src/agent/define-config.ts'
 import { outputFormat } from '../src/agent/overrides.ts'
 import { isObject } from '../src/thread/json.ts'
 import type { Json, JsonObject } from '../src/thread/json.ts'
@@ -10,6 +11,12 @@ import type { LiveStep } from './live-step.ts'
 import type { RunAgent } from './resolve-agent.ts'
 import type { RawCall, StepOutput } from './step-output.ts'
 import type { StopWatch } from './stop-watch.ts'
+
+/** The AI SDK would print them; what matters of them shows in the answer. */
+globalThis.AI_SDK_LOG_WARNINGS = false
+
+/** A model can invent any name for a tool, and names travel through Temporal. */
+const MAX_NAME_CHARACTERS = 128
 
 /** How one call to a model ended. `error` is whatever the provider or the AI SDK threw or streamed. */
 export type CallEnd = { kind: 'finished'; finish_reason: string; usage: Usage } | { kind: 'failed'; error: unknown }
@@ -48,7 +55,7 @@ export async function callModel(call: ModelCall): Promise<CallEnd> {
     ...(run.agent.spec.system === null ? {} : { instructions: run.agent.spec.system }),
     ...(format === undefined ? {} : { output: format }),
   })
-  const parts = result.fullStream[Symbol.asyncIterator]()
+  const parts = result.stream[Symbol.asyncIterator]()
   let end: CallEnd = { kind: 'failed', error: { message: 'the answer ended without a word of its end' } }
   try {
     for (;;) {
@@ -75,15 +82,19 @@ function isResponsesApi({ model }: RunAgent): boolean {
  */
 async function modelTools({ tools }: RunAgent): Promise<ToolSet> {
   const set: ToolSet = {}
-  for (const [name, { description, inputSchema }] of tools) {
-    const schema = jsonSchema(await asSchema(inputSchema).jsonSchema)
-    set[name] = sdkTool({
-      inputSchema: schema,
-      outputSchema: jsonSchema({}),
-      ...(description === undefined ? {} : { description }),
-    })
+  for (const [name, definition] of tools) {
+    const known = toldTools.get(definition) ?? (await toldTool(definition))
+    toldTools.set(definition, known)
+    set[name] = known
   }
   return set
+}
+/** Making JSON schemas anew for every step would cost more than the rest of a short step. */
+const toldTools = new WeakMap<AgentTool, ToolSet[string]>()
+
+async function toldTool({ description, inputSchema }: AgentTool): Promise<ToolSet[string]> {
+  const schema = jsonSchema(await asSchema(inputSchema).jsonSchema)
+  return sdkTool({ inputSchema: schema, outputSchema: jsonSchema({}), ...(description === undefined ? {} : { description }) })
 }
 
 function receive({ output, live, ids }: ModelCall, part: TextStreamPart<ToolSet>): void {
@@ -115,7 +126,10 @@ function receive({ output, live, ids }: ModelCall, part: TextStreamPart<ToolSet>
       const { id, announced } = ids.complete(part.toolCallId)
       const args = (part.input ?? {}) as Json
       if (!announced) announce(output, live, id, part.toolName, JSON.stringify(args))
-      output.addCall({ id, name: part.toolName, arguments: args, problem: problem(part) }, part.providerMetadata)
+      output.addCall(
+        { id, name: part.toolName.slice(0, MAX_NAME_CHARACTERS), arguments: args, problem: problem(part) },
+        part.providerMetadata,
+      )
       break
     }
     default:

@@ -7,6 +7,7 @@ import type { RawCall } from './step-output.ts'
 
 /** More calls than this in one step are refused: every plan travels through Temporal. */
 export const MAX_CALLS_PER_STEP = 128
+const MAX_REJECTION_CHARACTERS = 2_000
 
 /** What is to become of each call a model asked for, in its order; `tools` are those the run may use. */
 export async function planCalls(calls: readonly RawCall[], tools: ReadonlyMap<string, AgentTool>): Promise<CallPlan[]> {
@@ -26,10 +27,14 @@ async function planCall(call: RawCall, tools: ReadonlyMap<string, AgentTool>, in
     timeout_ms: tool?.timeoutMs ?? null,
     expires_in_ms: tool?.expiresInMs ?? null,
   }
-  const reject = (rejection: string): CallPlan => ({ ...plan, disposition: 'reject', rejection })
+  const reject = (rejection: string): CallPlan => ({
+    ...plan,
+    disposition: 'reject',
+    rejection: rejection.slice(0, MAX_REJECTION_CHARACTERS),
+  })
   if (index >= MAX_CALLS_PER_STEP) return reject(`too many tool calls in one step; the most is ${String(MAX_CALLS_PER_STEP)}`)
   if (tool === undefined)
-    return reject(`there is no tool named "${call.name.slice(0, 100)}"; the tools are: ${[...tools.keys()].join(', ') || 'none'}`)
+    return reject(`there is no tool named "${call.name}"; the tools are: ${[...tools.keys()].join(', ') || 'none'}`)
   if (call.problem === 'no_json') return reject(`the arguments of ${call.name} are not valid JSON`)
   const parsed = await parseArguments(call.name, tool, call.arguments)
   if (!parsed.ok) return reject(parsed.message)

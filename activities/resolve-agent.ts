@@ -9,7 +9,14 @@ import type { RunLimits, RunOverrides } from '../src/thread/records.ts'
 import type { ActivityDeps } from './deps.ts'
 
 /** What one run runs with: the agent it is pinned to, narrowed by its overrides. */
-export type RunAgent = { agent: ResolvedAgent; model: ModelObject; tools: ReadonlyMap<string, AgentTool>; limits: RunLimits }
+export type RunAgent = {
+  /** As runs record it: `openai/gpt-…`, `scripted`. */
+  model_name: string
+  agent: ResolvedAgent
+  model: ModelObject
+  tools: ReadonlyMap<string, AgentTool>
+  limits: RunLimits
+}
 export type Refusal = { code: 'unknown_agent' | 'override_not_allowed' | 'model_unavailable'; error: string }
 
 /**
@@ -39,9 +46,10 @@ export async function resolveAgent(
     if (problem !== null) return { code: 'override_not_allowed', error: problem }
     if (agent_version === null) await remember(store, agent)
     const model = overrides?.model === undefined ? agent.model : agents.model(overrides.model)
+    const model_name = (overrides?.model ?? agent.spec.model).replace(/^object:/, '')
     const wanted = overrides?.tools
     const tools = wanted === undefined ? agent.tools : new Map([...agent.tools].filter(([name]) => wanted.includes(name)))
-    return { agent, model, tools, limits: narrowLimits(agent.spec.limits, overrides) }
+    return { agent, model, model_name, tools, limits: narrowLimits(agent.spec.limits, overrides) }
   } catch (error) {
     if (error instanceof AgentConfigError) return { code: 'model_unavailable', error: error.message }
     throw error

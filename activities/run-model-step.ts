@@ -79,7 +79,7 @@ async function answer(
   const output = new StepOutput()
   const live = new LiveStep(deps.bus, input, output)
   const stage = new StepStage(deps.store, input, output)
-  const model = `${run.model.provider.split('.')[0] ?? ''}/${run.model.modelId}`
+  const model = run.model_name
   const duration = (): number => Math.round(performance.now() - started)
   try {
     const ids = new CallIds(usedCallIds(transcript), `call_${input.message_id}`)

@@ -21,8 +21,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   // A Ctrl-C reaches the child by itself as well, being of the same process group; it takes repeated signals as one.
   process.on(signal, () => (child === undefined ? process.exit(128 + constants.signals[signal]) : child.kill(signal)))
 }
-// npm starts a shell that starts this, and a SIGTERM to npm ends the shell without a word to its child. Started by
-// hand the parent may leave, as it does under nohup.
+// Where npm is killed it cannot tell its child. Started by hand the parent may leave, as it does under nohup.
 const parent = process.ppid
 if (process.env.npm_lifecycle_event !== undefined) {
   setInterval(() => process.ppid !== parent && child?.kill('SIGTERM'), PARENT_POLL_MS).unref()

@@ -7,12 +7,11 @@ const MAX_TIMER_MS = 2_147_483_647
 const positive = z.int().min(1)
 const duration = positive.max(MAX_TIMER_MS)
 const name = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be 1 to 64 letters, digits, "_", "." or "-"')
-const modelName = z
-  .string()
-  .regex(
-    /^(auto|scripted|(openai|anthropic|compatible)\/.+)$/,
-    'must be "auto", "scripted", "openai/<model>", "anthropic/<model>", "compatible/<model>" or a model object of the AI SDK',
-  )
+// Narrower than an agent's id: the providers' own rule for the names of functions.
+const toolName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'a name must be 1 to 64 letters, digits, "_" or "-"')
+const MODEL_HINT =
+  'must be "auto", "scripted", "openai/<model>", "anthropic/<model>", "compatible/<model>" or a model object of the AI SDK'
+const modelName = z.string().regex(/^(auto|scripted|(openai|anthropic|compatible)\/.+)$/, MODEL_HINT)
 const modelObject = z.custom<object>(
   (value) => isObject(value) && typeof value['specificationVersion'] === 'string' && typeof value['doStream'] === 'function',
 )
@@ -31,7 +30,7 @@ const agent = z.strictObject({
   id: name,
   description: z.string().optional(),
   model: z.union([modelName, modelObject]).optional(),
-  allowed_models: z.array(modelName).optional(),
+  allowed_models: z.array(modelName.refine((value) => value !== 'auto', 'must name its model')).optional(),
   system: z.string().optional(),
   tools: z.array(z.string()).optional(),
   limits: limits.optional(),
@@ -49,7 +48,7 @@ const toolShape = z.looseObject({
 })
 const shape = z.strictObject({
   agents: z.array(agent).min(1),
-  tools: z.record(name, toolShape).optional(),
+  tools: z.record(toolName, toolShape).optional(),
   limits: limits.optional(),
 })
 
@@ -105,8 +104,6 @@ function describe(issue: z.core.$ZodIssue): string[] {
   }
   return [`${at}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`]
 }
-const MODEL_HINT =
-  'must be "auto", "scripted", "openai/<model>", "anthropic/<model>", "compatible/<model>" or a model object of the AI SDK'
 
 function place(path: PropertyKey[]): string {
   if (path.length === 0) return 'config'

@@ -46,7 +46,7 @@ export type AgentDefinition = {
   /** A name, or a model object of any AI SDK provider. */
   model?: ModelName | Exclude<LanguageModel, string>
   /** Other models (names as above) that a run may ask for. */
-  allowed_models?: ModelName[]
+  allowed_models?: Exclude<ModelName, 'auto'>[]
   system?: string
   /** Names of tools in the configuration's `tools`. */
   tools?: string[]

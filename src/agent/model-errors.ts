@@ -1,4 +1,5 @@
 import { AISDKError, APICallError, LoadAPIKeyError } from '@ai-sdk/provider'
+import { DownloadError } from 'ai'
 import { isObject } from '../thread/json.ts'
 import { AgentConfigError } from './define-config.ts'
 
@@ -10,6 +11,10 @@ const MAX_RETRY_AFTER_MS = 60 * 60 * 1000
 
 /** Sorts an error of a provider, of the network or of the AI SDK. `now` in ms, for a Retry-After that is a date. */
 export function classifyModelError(error: unknown, now: number): ModelFailure {
+  if (DownloadError.isInstance(error)) {
+    const told = 'a file of the conversation cannot be fetched from its address'
+    return { retryable: false, code: 'file_unavailable', error: told, retry_after_ms: null }
+  }
   const status = statusOf(error)
   if (status !== undefined) {
     const retry_after_ms = retryAfter(APICallError.isInstance(error) ? error.responseHeaders : undefined, now)

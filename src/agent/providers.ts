@@ -39,11 +39,19 @@ export function createModel(name: string, settings: ProviderSettings): LanguageM
       return openaiModel(model, settings.openai)
     case 'anthropic': {
       const { apiKey, baseUrl } = settings.anthropic
-      return createAnthropic({ apiKey: apiKey ?? '', ...(baseUrl === null ? {} : { baseURL: baseUrl }) }).languageModel(model)
+      return createAnthropic({
+        apiKey: apiKey ?? '',
+        ...(baseUrl === null ? {} : { baseURL: withVersion(baseUrl) }),
+      }).languageModel(model)
     }
     default:
       throw new AgentConfigError(`unknown model "${name}"; a name is "scripted", "openai/…", "anthropic/…" or "compatible/…"`)
   }
+}
+
+/** ANTHROPIC_BASE_URL is by custom written without the version, which the AI SDK wants. */
+function withVersion(baseUrl: string): string {
+  return new URL(baseUrl).pathname === '/' ? new URL('/v1', baseUrl).href : baseUrl
 }
 
 /** Servers behind a base URL of one's own speak chat completions; the Responses API is OpenAI's alone. */
@@ -54,6 +62,8 @@ function openaiModel(model: string, { apiKey, baseUrl }: ProviderAccess): Langua
     baseURL: baseUrl,
     includeUsage: true,
     supportsStructuredOutputs: true,
+    // The provider fetches images itself; fetching them here would let a client reach what only this machine can.
+    supportedUrls: () => ({ 'image/*': [/^https?:\/\//] }),
     ...(apiKey === null ? {} : { apiKey }),
   }).languageModel(model)
 }

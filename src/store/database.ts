@@ -34,19 +34,18 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   return handle({ quick: db, long: db }, timeout_ms, served)
 }
 
-function handle(dbs: { quick: Db; long: Db }, timeout_ms: number, served?: { wrote(): void; close(): Promise<void> }): Database {
+function handle(dbs: { quick: Db; long: Db }, timeout_ms: number, served?: { used(): void; close(): Promise<void> }): Database {
   let closed = false
-  const within = <T>(limit: number, work: () => Promise<T>): Promise<T> =>
-    closed ? Promise.reject(new StoreUnavailable('The store is closed.')) : withDeadline(limit, work())
-  const transact = async <T>(db: Db, limit: number, work: (tx: Tx) => Promise<T>): Promise<T> => {
-    const result = await within(limit, () => db.transaction().execute(work))
-    served?.wrote()
+  const within = async <T>(limit: number, work: () => Promise<T>): Promise<T> => {
+    if (closed) throw new StoreUnavailable('The store is closed.')
+    const result = await withDeadline(limit, work())
+    served?.used()
     return result
   }
   return {
     run: (work) => within(timeout_ms, () => work(dbs.quick)),
-    transaction: (work) => transact(dbs.quick, timeout_ms, work),
-    long: (work) => transact(dbs.long, LONG_MS, work),
+    transaction: (work) => within(timeout_ms, () => dbs.quick.transaction().execute(work)),
+    long: (work) => within(LONG_MS, () => dbs.long.transaction().execute(work)),
     close: async () => {
       if (closed) return
       closed = true

@@ -11,7 +11,7 @@ import type { EngineRows } from './store.ts'
 export function engineRows(database: Database): EngineRows {
   return {
     load: (ref) => database.transaction((tx) => load(tx, ref, Date.now())),
-    persist: (batch) => database.transaction((tx) => persist(tx, batch, Date.now())),
+    persist: (batch) => database.run((db) => persist(db, batch, Date.now())),
     stage: async (key, parts) => {
       if (parts.length === 0) return
       // Of a deleted thread or an ended run nobody will ever take anything, or clear it away.

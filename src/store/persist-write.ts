@@ -5,7 +5,7 @@ import type { PersistBatch } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
 import type { EventRow } from './event-log.ts'
 import { toJsonText } from './json-text.ts'
-import type { Tx } from './schema.ts'
+import type { Db, Tx } from './schema.ts'
 
 export type Writing = {
   batch: PersistBatch
@@ -18,16 +18,21 @@ export type Writing = {
   records: RunRecord[]
 }
 
-/** Everything a batch implies, by one call of `weft.write_batch` (see the migrations). */
-export async function writeBatch(tx: Tx, writing: Writing): Promise<void> {
+/**
+ * Everything a batch implies, by one call of `weft.write_batch` (see the migrations). False, and nothing is written,
+ * when the thread's log does not end right before these rows, or its row says that this batch must not be written.
+ */
+export async function writeBatch(db: Db, writing: Writing): Promise<boolean> {
   const { batch, now, last_seq, rows, hashes } = writing
   const { runs, dispatches, ended } = runRows(writing)
-  await sql`select weft.write_batch(
-    ${batch.tenant}, ${batch.thread_id}, ${batch.epoch}, ${last_seq}, ${now},
+  const after = last_seq - rows.length
+  const done = await sql<{ written: boolean }>`select weft.write_batch(
+    ${batch.tenant}, ${batch.thread_id}, ${batch.epoch}, ${after}, ${last_seq}, ${now},
     ${json(rows.map((row, index) => ({ ...row, hash: hashes[index] })))},
     ${some(messageRows(writing))}, ${some(runs)}, ${some(dispatches)}, ${some(ended)},
     ${some(deliveredRows(writing))}, ${batch.queue === null ? null : json(batch.queue)},
-    ${some(batch.ledger)}, ${json(batch.summary)}, ${json(batch.snapshot)})`.execute(tx)
+    ${some(batch.ledger)}, ${json(batch.summary)}, ${json(batch.snapshot)}) as written`.execute(db)
+  return done.rows[0]?.written === true
 }
 
 /** The ledger alone, for a batch whose events are all stored. */

@@ -5,10 +5,9 @@ import type { PGlite as PGliteConnection } from 'kysely'
 import { lockDataDir } from './data-dir-lock.ts'
 import { StoreBroken, sentence, toStoreError } from './failures.ts'
 import { scrubParameters } from './json-text.ts'
+import { tidier } from './pglite-tidy.ts'
 
 const INT8 = 20
-/** After this many transactions, tidy: PGlite has no background processes, so dead rows and WAL files only pile up. */
-const TIDY_EVERY = 5_000
 const OPEN_MS = 60_000
 
 /**
@@ -17,7 +16,7 @@ const OPEN_MS = 60_000
  */
 export async function openPGlite(
   data_dir: string | undefined,
-): Promise<{ pglite: PGliteConnection; wrote(): void; close(): Promise<void> }> {
+): Promise<{ pglite: PGliteConnection; used(): void; close(): Promise<void> }> {
   if (data_dir !== undefined) await mkdir(data_dir, { recursive: true })
   const lock = data_dir === undefined ? null : await lockDataDir(data_dir, 'postgres')
   const directory = data_dir === undefined ? undefined : join(data_dir, 'postgres')
@@ -31,10 +30,12 @@ export async function openPGlite(
       { cause: error },
     )
   }
+  // Small samples: taking them blocks the event loop, and the plans here need no fine histograms.
+  await database.query('set default_statistics_target = 10')
   const tidy = tidier(database)
   return {
     pglite: guarded(database),
-    wrote: tidy.wrote,
+    used: tidy.used,
     close: async () => {
       await tidy.settled()
       if (!database.closed) await database.close()
@@ -82,29 +83,5 @@ function guarded(database: PGlite): PGliteConnection {
     close: async () => undefined,
     transaction: async (work) =>
       (await database.transaction(async (tx) => await work({ ...over(tx), rollback: () => tx.rollback() }))) as never,
-  }
-}
-
-/** Counts transactions and now and then removes dead rows and old WAL, in steps so that others get in between. */
-function tidier(database: PGlite): { wrote(): void; settled(): Promise<void> } {
-  let count = 0
-  let running: Promise<void> | null = null
-  const tidy = async (): Promise<void> => {
-    for (const table of ['threads', 'snapshots', 'pending', 'runs', 'dispatches', 'staged', 'events', 'messages', 'commands']) {
-      if (!database.closed) await database.query(`vacuum (analyze) weft.${table}`)
-    }
-    await database.query('checkpoint')
-  }
-  return {
-    wrote: () => {
-      if (++count < TIDY_EVERY || running !== null) return
-      count = 0
-      // A failed tidying is tried again later; what keeps failing shows in the statements themselves.
-      running = tidy().then(
-        () => void (running = null),
-        () => void (running = null),
-      )
-    },
-    settled: () => running ?? Promise.resolve(),
   }
 }

