@@ -12,8 +12,8 @@ export class CallIds {
 
   /** The id for a call that begins now. */
   begin(provider_id: string): string {
-    // Ids become part of the names under which arguments and results are staged, so they must survive the store.
-    const plain = provider_id.replace(/[^\x21-\x7e]/g, '_').slice(0, 200)
+    // People send ids back in decisions, and arguments and results are staged under them: only what commands accept.
+    const plain = provider_id.replace(/[^A-Za-z0-9_.:-]/g, '_').slice(0, 200)
     const base = plain === '' ? this.#prefix : plain
     let id = base
     for (let n = 2; this.#used.has(id); n++) id = `${base}_${String(n)}`

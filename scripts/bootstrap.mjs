@@ -24,7 +24,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 // Where npm is killed it cannot tell its child. Started by hand the parent may leave, as it does under nohup.
 const parent = process.ppid
 if (process.env.npm_lifecycle_event !== undefined) {
-  setInterval(() => process.ppid !== parent && child?.kill('SIGTERM'), PARENT_POLL_MS).unref()
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    process.emit('SIGTERM')
+  }, PARENT_POLL_MS)
+  watch.unref()
 }
 
 try {

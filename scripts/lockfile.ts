@@ -25,7 +25,12 @@ export function missingEntries(lock: Lockfile): Record<string, LockedPackage> {
       const nested = `${path}/node_modules/${name}`
       const hoisted = `node_modules/${name}`
       if (nested in lock.packages || hoisted in lock.packages) continue
-      missing[hoisted] = { version: exact(name, version), ...(parent.dev === true ? { dev: true } : {}), optional: true, ...platform(name) }
+      missing[hoisted] = {
+        version: exact(name, version),
+        ...(parent.dev === true ? { dev: true } : {}),
+        optional: true,
+        ...platform(name),
+      }
     }
   }
   return missing
@@ -34,7 +39,7 @@ export function missingEntries(lock: Lockfile): Record<string, LockedPackage> {
 /** The lockfile with every platform's entries and without the hosts it was written with, which others cannot reach. */
 export function completed(lock: Lockfile): Lockfile {
   const entries = Object.entries({ ...lock.packages, ...missingEntries(lock) })
-  const packages = entries.map(([path, { resolved: _, ...entry }]) => [path, entry] as const)
+  const packages = entries.map(([path, { resolved: _resolved, ...entry }]) => [path, entry] as const)
   return { ...lock, packages: Object.fromEntries(packages.sort(([a], [b]) => (a < b ? -1 : 1))) }
 }
 

@@ -63,10 +63,19 @@ const MAX_TIMER_MS = 2_147_483_647
 
 const text = z.string().optional()
 const whole = (min: number, max: number, fallback: number) =>
-  z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max)).default(fallback).catch(fault(`a whole number from ${min} to ${max}`))
+  z
+    .string()
+    .regex(/^\d+$/)
+    .transform(Number)
+    .pipe(z.int().min(min).max(max))
+    .default(fallback)
+    .catch(fault(`a whole number from ${min} to ${max}`))
 const port = (fallback: number) => whole(0, 65_535, fallback)
 const oneOf = <const T extends string>(values: readonly T[], fallback: NoInfer<T>) =>
-  z.enum(values).default(fallback).catch(fault(`one of ${values.join(', ')}`))
+  z
+    .enum(values)
+    .default(fallback)
+    .catch(fault(`one of ${values.join(', ')}`))
 const flag = z
   .enum(['1', 'true', 'yes', 'on', '0', 'false', 'no', 'off'])
   .transform((value) => ['1', 'true', 'yes', 'on'].includes(value))
@@ -196,7 +205,9 @@ function contradictions(vars: Variables): string[] {
   if (vars.WEFT_ROLE !== 'all') {
     for (const name of ['DATABASE_URL', 'TEMPORAL_ADDRESS'] as const) {
       if (vars[name] !== undefined) continue
-      mistakes.push(`WEFT_ROLE=${vars.WEFT_ROLE} needs ${name}, because only one process can use an embedded server's data directory.`)
+      mistakes.push(
+        `WEFT_ROLE=${vars.WEFT_ROLE} needs ${name}, because only one process can use an embedded server's data directory.`,
+      )
     }
   }
   if (vars.WEFT_ROLE !== 'worker' && !isLoopback(vars.HOST) && vars.WEFT_INSECURE_BIND !== true) {

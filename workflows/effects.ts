@@ -9,10 +9,9 @@ import {
 import type { Effect } from '../src/thread/next.ts'
 import type { Report, ThreadActivities } from '../src/thread/ports.ts'
 
-/** A tool without a time limit of its own may take this long; the limit itself is the activity's to enforce. */
-const TOOL_TIMEOUT_MS = 10 * 60_000
+/** A tool without a time limit of its own may take this long; heartbeats tell sooner when its worker is lost. */
+const TOOL_TIMEOUT_MS = 24 * 60 * 60_000
 const GRACE_MS = 30_000
-const HEARTBEAT_TIMEOUT_MS = 8_000
 
 /**
  * What the thread has under way. The core says what it wants; this starts what is missing, cancels what should stop,
@@ -69,7 +68,7 @@ export class Effects {
 async function execute(effect: Effect): Promise<Report> {
   const activities = proxyActivities<ThreadActivities>({
     startToCloseTimeout: effect.type === 'tool' ? (effect.timeout_ms ?? TOOL_TIMEOUT_MS) + GRACE_MS : '2h',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+    heartbeatTimeout: effect.heartbeat_timeout_ms,
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     // The core decides on retries, so that each failed attempt is in the log.
     retry: { maximumAttempts: 1 },

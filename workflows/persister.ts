@@ -1,7 +1,8 @@
-import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
+import { proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
 import { nextBatch, stored } from '../src/thread/batch.ts'
 import type { PersistBatch, PersistResult, ThreadActivities } from '../src/thread/ports.ts'
 import type { ThreadState } from '../src/thread/state.ts'
+import type { Inbox } from './inbox.ts'
 
 /**
  * A local activity is quick, but holds the workflow task open, so it gets one try of at most a second. When it
@@ -21,58 +22,58 @@ const patient = proxyActivities<Pick<ThreadActivities, 'persist'>>({
 export class Persister {
   /** The store is behind: the last quick write failed and no patient one has succeeded yet. */
   degraded = false
-  /** Set when the rows are no longer ours to write. */
-  lost: 'fenced' | 'deleted' | null = null
-  #busy = false
-  #done: { batch: PersistBatch; result: PersistResult } | null = null
+  /** The store holds other facts than we thought, or belongs to another life of the thread: load it again. */
+  lost = false
+  #write: { batch: PersistBatch; inputs: number; result: PersistResult | null } | null = null
+  #lastWriteAt = -1
+  readonly #inbox: Inbox
   readonly #notify: () => void
 
-  constructor(notify: () => void) {
+  constructor(inbox: Inbox, notify: () => void) {
+    this.#inbox = inbox
     this.#notify = notify
   }
 
   /** True when nothing is left to write and nothing is being written. */
   idle(state: ThreadState): boolean {
-    return !this.#busy && this.#done === null && nextBatch(state) === null
+    return this.#write === null && nextBatch(state) === null
+  }
+
+  /** Something is being written, or was in the workflow task that is going on. */
+  get touchedThisTask(): boolean {
+    return this.#write !== null || this.#lastWriteAt === workflowInfo().historyLength
   }
 
   /** Begins to write what the state has unstored, unless a write is under way. */
   start(state: ThreadState): void {
-    if (this.#busy || this.lost !== null || state.needs_reconcile !== null) return
+    if (this.#write !== null || state.needs_reconcile !== null) return
     const batch = nextBatch(state)
     if (batch === null) return
-    this.#busy = true
-    void this.#write(batch).then((result) => {
-      this.#busy = false
-      this.#done = { batch, result }
+    const write = { batch, inputs: this.#inbox.length, result: null as PersistResult | null }
+    this.#write = write
+    void this.#persist(batch).then((result) => {
+      write.result = result
+      this.#lastWriteAt = workflowInfo().historyLength
+      this.lost = result.status === 'fenced' || result.status === 'conflict' || result.status === 'deleted'
+      if (this.lost) this.#write = null
       this.#notify()
     })
   }
 
   /** The state with the outcome of the last write taken in. */
   settle(state: ThreadState): ThreadState {
-    if (this.#done === null) return state
-    const { batch, result } = this.#done
-    this.#done = null
-    switch (result.status) {
-      case 'stored':
-        return stored(state, batch)
-      case 'gap':
-        return {
-          ...state,
-          needs_reconcile: `the store ends at event ${String(result.last_seq)}, this thread is at ${String(batch.last_seq)}`,
-        }
-      case 'deleted':
-        this.lost = 'deleted'
-        return state
-      case 'fenced':
-      case 'conflict':
-        this.lost = 'fenced'
-        return state
+    if (this.#write?.result == null) return state
+    const { batch, inputs, result } = this.#write
+    this.#write = null
+    if (result.status === 'gap') {
+      const problem = `the store ends at event ${String(result.last_seq)}, this thread is at ${String(batch.last_seq)}`
+      return { ...state, needs_reconcile: problem }
     }
+    this.#inbox.confirm(inputs)
+    return stored(state, batch)
   }
 
-  async #write(batch: PersistBatch): Promise<PersistResult> {
+  async #persist(batch: PersistBatch): Promise<PersistResult> {
     if (!this.degraded) {
       try {
         return await quick.persist(batch)

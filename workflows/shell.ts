@@ -1,15 +1,13 @@
-import { allHandlersFinished, condition, setCurrentDetails, uuid4, workflowInfo } from '@temporalio/workflow'
-import type { Context } from '../src/thread/command.ts'
-import { react } from '../src/thread/decide.ts'
+import { allHandlersFinished, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
 import { HISTORY_EVENTS } from '../src/thread/limits.ts'
 import { next, type Next } from '../src/thread/next.ts'
 import type { Report, ThreadRef } from '../src/thread/ports.ts'
-import { receive } from '../src/thread/receive.ts'
 import { reject, type Answer } from '../src/thread/reply.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
 import { Effects } from './effects.ts'
+import { Inbox, type Input } from './inbox.ts'
 import { loadState, startOver } from './loading.ts'
 import { Persister } from './persister.ts'
 import { SearchAttributes } from './search-attributes.ts'
@@ -27,21 +25,21 @@ export class ThreadShell {
   /** Something has changed since the loop last looked. */
   #changed = false
   readonly #ref: ThreadRef
-  readonly #early: { type: string; raw: unknown }[] = []
+  readonly #inbox = new Inbox()
+  /** Signals that came before the state was there. */
+  readonly #early: Input[] = []
   readonly #effects = new Effects((report) => {
     this.#report(report)
   })
-  readonly #persister = new Persister(() => {
+  readonly #persister = new Persister(this.#inbox, () => {
     this.#changed = true
   })
-  readonly #alarms = {
-    wake: new Alarm(() => {
-      this.#report({ type: 'tick' })
-    }),
-    close: new Alarm(() => {
-      this.#changed = true
-    }),
-  }
+  readonly #wake = new Alarm(() => {
+    this.#changed = true // a retry that is due changes no state, but what is wanted
+    this.#report({ type: 'tick' })
+  })
+  /** Looks again without anything to report: at an idle thread, or for a hand-over in a task of its own. */
+  readonly #look = { idle: new Alarm(() => (this.#changed = true)), handOver: new Alarm(() => (this.#changed = true)) }
   readonly #attributes = new SearchAttributes()
 
   constructor(ref: ThreadRef) {
@@ -50,12 +48,14 @@ export class ThreadShell {
 
   /** A signal has no answer; before the state is loaded it waits its turn. */
   signal(type: string, raw: unknown): void {
-    if (this.#state === null) this.#early.push({ type, raw })
-    else this.#receive(this.#state, type, raw, 'signal')
+    const input = this.#inbox.command(type, raw, 'signal')
+    if (this.#state === null) this.#early.push(input)
+    else this.#take(this.#state, input)
   }
 
   update(type: string, raw: unknown): Answer | Promise<Answer> {
-    return this.#state === null ? this.#updateOnceLoaded(type, raw) : this.#receive(this.#state, type, raw, 'update')
+    const input = this.#inbox.command(type, raw, 'update')
+    return this.#state === null ? this.#answerOnceLoaded(input) : this.#answer(this.#state, input)
   }
 
   view<T>(of: (state: ThreadState) => T): T | { loading: true } {
@@ -64,53 +64,62 @@ export class ThreadShell {
 
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
   async run(carried: ThreadState | undefined): Promise<void> {
-    const loaded = carried ?? (await loadState(this.#ref))
+    if (carried === undefined) await this.#load({ type: 'loaded' })
+    else this.#enter({ ...carried, commands: 0 })
+    if (this.#state !== null) await this.#loop()
+    await condition(allHandlersFinished)
+  }
+
+  /** Takes the thread from the store, and on top of it what has come in and is not there yet. */
+  async #load(report?: Report): Promise<void> {
+    this.#state = null
+    const loaded = await loadState(this.#ref)
     if (loaded === null) {
       this.#deleted = true
-      await condition(allHandlersFinished)
       return
     }
-    this.#state = carried === undefined ? react(loaded, { type: 'loaded' }, context()) : { ...loaded, commands: 0 }
-    for (const { type, raw } of this.#early.splice(0)) this.signal(type, raw)
-    await this.#loop()
+    const current = this.#inbox.replay(loaded)
+    this.#enter(report === undefined ? current : this.#inbox.take(current, { kind: 'report', report }).state)
+  }
+
+  #enter(state: ThreadState): void {
+    this.#state = state
+    for (const input of this.#early.splice(0)) this.#take(this.#state, input)
   }
 
   async #loop(): Promise<void> {
     for (;;) {
       this.#changed = false
-      const state = this.#persister.settle(this.#current())
-      this.#state = state
-      if (this.#persister.lost !== null) {
-        if (this.#persister.lost === 'deleted') return
-        await startOver()
+      if (this.#persister.lost) {
+        this.#persister.lost = false
+        await this.#load()
       }
-      this.#persister.start(state)
-      const plan = next(state, Date.now())
+      if (this.#state === null) return
+      const state = this.#persister.settle(this.#state)
+      this.#state = state
       const handOver = this.#wantsNewExecution(state)
+      if (!handOver) this.#persister.start(state)
+      const plan = next(state, Date.now())
       this.#effects.reconcile(plan.effects, this.#persister.idle(state) && !handOver)
       if (this.#changed) continue
-      this.#publish(state)
-      if (handOver && this.#isQuiet(state)) await startOver(state)
-      if (plan.close_at !== null && Date.now() >= plan.close_at && this.#isQuiet(state)) return
-      this.#setAlarms(plan)
+      this.#attributes.update(state)
+      setCurrentDetails(detailsView(state))
+      if (handOver && this.#mayEnd()) await startOver(state)
+      if (plan.close_at !== null && Date.now() >= plan.close_at && this.#mayEnd()) return
+      this.#setAlarms(plan, handOver)
       await condition(() => this.#changed)
     }
   }
 
-  #current(): ThreadState {
-    if (this.#state === null) throw new Error('the state is set before the loop begins')
-    return this.#state
+  #answer(state: ThreadState, input: Input): Answer {
+    const answer = this.#take(state, input)
+    if (answer === null) throw new Error('a command has an answer')
+    return { ...answer, degraded: this.#persister.degraded }
   }
 
-  #receive(state: ThreadState, type: string, raw: unknown, via: 'signal' | 'update'): Answer {
-    const received = receive(state, type, raw, via, context())
-    this.#apply(received.state)
-    return { ...received.answer, degraded: this.#persister.degraded }
-  }
-
-  async #updateOnceLoaded(type: string, raw: unknown): Promise<Answer> {
+  async #answerOnceLoaded(input: Input): Promise<Answer> {
     await condition(() => this.#state !== null || this.#deleted, LOAD_WAIT_MS)
-    if (this.#state !== null) return this.#receive(this.#state, type, raw, 'update')
+    if (this.#state !== null) return this.#answer(this.#state, input)
     const rejection = this.#deleted
       ? reject('thread_deleted', 'This thread was deleted.')
       : reject('store_unavailable', 'The thread could not be loaded in time; nothing was applied, so send the command again.')
@@ -118,26 +127,26 @@ export class ThreadShell {
   }
 
   #report(report: Report): void {
-    if (this.#state !== null) this.#apply(react(this.#state, report, context()))
+    if (this.#state === null) this.#early.push({ kind: 'report', report })
+    else this.#take(this.#state, { kind: 'report', report })
   }
 
-  /** Takes a new state in. What has become unwanted is cancelled at once, whatever the loop is waiting for. */
-  #apply(state: ThreadState): void {
-    if (state === this.#state) return
-    this.#state = state
-    this.#changed = true
-    this.#effects.cancelUnwanted(next(state, Date.now()).effects)
+  /** Takes an input in. What has become unwanted is cancelled at once, whatever the loop is waiting for. */
+  #take(state: ThreadState, input: Input): Answer | null {
+    const taken = this.#inbox.take(state, input)
+    if (taken.state !== state) {
+      this.#state = taken.state
+      this.#changed = true
+      this.#effects.cancelUnwanted(next(taken.state, Date.now()).effects)
+    }
+    return taken.answer
   }
 
-  #publish(state: ThreadState): void {
-    this.#attributes.update(state)
-    setCurrentDetails(detailsView(state))
-  }
-
-  #setAlarms(plan: Next): void {
-    this.#alarms.wake.set(plan.wake_at)
+  #setAlarms(plan: Next, handOver: boolean): void {
+    this.#wake.set(plan.wake_at)
     // One long timer that is not moved by every run: cancelling and starting it again would cost events each time.
-    if (plan.close_at !== null) this.#alarms.close.setUnlessArmed(plan.close_at)
+    if (plan.close_at !== null) this.#look.idle.setUnlessArmed(plan.close_at)
+    if (handOver && this.#effects.idle) this.#look.handOver.setUnlessArmed(Date.now() + 1)
   }
 
   #wantsNewExecution(state: ThreadState): boolean {
@@ -146,12 +155,8 @@ export class ThreadShell {
     return continueAsNewSuggested || historyLength >= HISTORY_EVENTS || (every > 0 && state.commands >= every)
   }
 
-  #isQuiet(state: ThreadState): boolean {
-    return this.#effects.idle && this.#persister.idle(state) && allHandlersFinished()
+  /** A task that ends the execution is refused when more has come in, so it must not have written anything itself. */
+  #mayEnd(): boolean {
+    return this.#effects.idle && !this.#persister.touchedThisTask && allHandlersFinished()
   }
-}
-
-/** Time and randomness as data; both are the same when the history is replayed. */
-function context(): Context {
-  return { now: Date.now(), seed: uuid4() }
 }

@@ -23,7 +23,8 @@ export async function installDependencies(root, run) {
     const [npm, npmArgs] = npmCommand()
     // Standard output belongs to the program.
     const { code } = await run(npm, [...npmArgs, 'ci', '--no-audit', '--no-fund', '--include=dev'], { stdio: ['ignore', 2, 2] })
-    if (code !== 0) throw new Error('The dependencies could not be installed; see what npm says above, and run `npm ci` yourself.')
+    if (code !== 0)
+      throw new Error('The dependencies could not be installed; see what npm says above, and run `npm ci` yourself.')
     writeStamp(root)
   } finally {
     rmSync(lock, { force: true })
@@ -38,7 +39,8 @@ function isInstalled(root) {
   if (noted === null) return false
   const present = JSON.parse(noted).packages
   const asked = Object.entries(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages)
-  if (!asked.every(([path, { version, optional }]) => path === '' || optional === true || present[path]?.version === version)) return false
+  if (!asked.every(([path, { version, optional }]) => path === '' || optional === true || present[path]?.version === version))
+    return false
   writeStamp(root)
   return true
 }

@@ -21,10 +21,21 @@ export async function findNode(root, run) {
   }
   process.stderr.write(`This is Node ${process.versions.node}; fetching a newer one from the npm registry for Weft…\n`)
   const [npm, npmArgs] = npmCommand()
-  const { code, stdout } = await run(npm, [...npmArgs, 'exec', '--yes', `--package=${FETCHED}`, '--', 'node', '-p', 'process.execPath'])
+  const { code, stdout } = await run(npm, [
+    ...npmArgs,
+    'exec',
+    '--yes',
+    `--package=${FETCHED}`,
+    '--',
+    'node',
+    '-p',
+    'process.execPath',
+  ])
   const fetched = stdout.trim().split('\n').at(-1) ?? ''
   if (code === 0 && isNewEnough(versionOf(fetched))) return fetched
-  throw new Error(`Weft needs Node ${OLDEST.join('.')} or newer; this is ${process.versions.node} and none could be fetched: install Node 24 from https://nodejs.org.`)
+  throw new Error(
+    `Weft needs Node ${OLDEST.join('.')} or newer; this is ${process.versions.node} and none could be fetched: install Node 24 from https://nodejs.org.`,
+  )
 }
 
 /** Keeps the path for the next start. Call it after an installation, which empties node_modules. */

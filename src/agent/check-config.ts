@@ -97,6 +97,7 @@ function describe(issue: z.core.$ZodIssue): string[] {
   const at = place(issue.path)
   if (issue.code === 'unrecognized_keys')
     return [`${at}: unknown ${issue.keys.length === 1 ? 'field' : 'fields'} ${issue.keys.map((key) => `"${key}"`).join(', ')}`]
+  if (issue.code === 'invalid_key') return [`${at}: ${issue.issues[0]?.message ?? 'not a valid name'}`]
   if (issue.code === 'invalid_union') {
     const last = issue.path.at(-1)
     if (last === 'model') return [`${at}: ${MODEL_HINT}`]

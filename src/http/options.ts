@@ -2,8 +2,8 @@ import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { ThreadGateway } from '../temporal/gateway.ts'
 
-/** An agent as /v1/agents shows it. */
-export type AgentSummary = { id: string; model: string; tools: string[]; description?: string; version: string }
+/** An agent as /v1/agents shows it; the registry's own summaries fit. */
+export type AgentSummary = { id: string; model: string; tools: string[]; description?: string | null; version: string; limits?: object }
 
 /** Where errors that must not leave go to; a pino logger fits. */
 export type HttpLog = { error(facts: object, message: string): void; warn(facts: object, message: string): void }
@@ -69,6 +69,8 @@ export type HttpContext = {
   log: HttpLog
   limits: HttpLimits
   agents: () => readonly AgentSummary[]
+  /** Streams open in this process. */
+  streams: { open: number }
   /** Fires when the app closes: open streams end. */
   closing: AbortSignal
 }
@@ -86,6 +88,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     log: options.log ?? { error: () => {}, warn: () => {} },
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     agents: typeof agents === 'function' ? agents : () => agents,
+    streams: { open: 0 },
     closing,
   }
 }

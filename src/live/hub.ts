@@ -32,6 +32,9 @@ export function createHub(inner: LiveBus): LiveBus & { openSteps(): number } {
 
   function open(tenant: string, start: StepStart): void {
     const key = threadKey(tenant, start.thread_id)
+    const known = steps.get(key)
+    // Sent again for a late joiner: what was gathered still holds.
+    if (known !== undefined && isOf(known.start, start)) return
     forget(key)
     const oldest = steps.size >= MAX_OPEN_STEPS ? steps.keys().next().value : undefined
     if (oldest !== undefined) forget(oldest)
@@ -74,7 +77,7 @@ export function createHub(inner: LiveBus): LiveBus & { openSteps(): number } {
   }
 }
 
-function isOf(start: StepStart, frame: Delta): boolean {
+function isOf(start: StepStart, frame: StepStart | Delta): boolean {
   return start.run_id === frame.run_id && start.step === frame.step && start.attempt === frame.attempt
 }
 

@@ -48,7 +48,7 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
 
   /** One send. The start in it finds the thread running, or starts it from the store; it needs to know nothing. */
   function sendOnce(ref: ThreadRef, command: Command): Promise<Answer> {
-    const { type, ...body } = command
+    const { type, ...body } = { sent_at: Date.now(), ...command }
     const startWorkflowOperation = new WithStartWorkflowOperation<() => Promise<void>>(THREAD_WORKFLOW, {
       workflowId: workflowIdOf(ref),
       taskQueue: task_queue,

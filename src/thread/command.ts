@@ -5,7 +5,13 @@ import type { Delivery } from './pending.ts'
 import type { RunOverrides } from './records.ts'
 
 /** Fields that any command may carry. `origin`: `http`, `signal`, `update` or a protocol's name. */
-export type CommandBase = { command_id?: string; origin?: string; by?: Decider }
+export type CommandBase = {
+  command_id?: string
+  origin?: string
+  by?: Decider
+  /** When it was sent, in ms: the time that the ids of what it creates carry. */
+  sent_at?: number
+}
 export type QueuePolicy = 'keep' | 'supersede' | 'park'
 
 export type SubmitCommand = CommandBase & {
@@ -41,5 +47,10 @@ export type Command = SubmitCommand | InterruptCommand | CancelCommand | Decisio
 export type CommandType = Command['type']
 export const COMMAND_TYPES: readonly CommandType[] = ['submit', 'interrupt', 'cancel', 'decision', 'wake']
 
-/** What comes with a decision and is not part of the state. `now` in ms; `seed` is unique to the command. */
-export type Context = { now: number; seed: string }
+/**
+ * What comes with a decision and is not part of the state. `now` in ms. `seed` is unique to the command and, like
+ * `id_time`, the same when the same delivery is processed again: the ids that a caller was told must stay true even
+ * if the task that told them is lost and done again at another time. `delivery_id` names the delivery (an update's
+ * id, a signal's number) and stands in for a command id where there is none.
+ */
+export type Context = { now: number; seed: string; id_time: number; delivery_id?: string }

@@ -43,7 +43,7 @@ export function record(state: ThreadState, event: ThreadEvent): ThreadState {
 /** An id that no other thing has; the same when the decision is made again. */
 export function newId(draft: Draft): string {
   draft.ids += 1
-  return createId(draft.context.now, draft.context.seed, draft.ids)
+  return createId(draft.context.id_time, draft.context.seed, draft.ids)
 }
 
 /** What a scheduling event says of the run's dispatch, with what it changes. */

@@ -18,6 +18,7 @@ export function evolveCalls(run: RunState, event: ThreadEvent): RunState {
         attempt: 1,
         ticket: null,
         edited_args_seq: null,
+        arguments_staged: event.refs !== undefined,
       }
       return { ...run, phase: 'tools', calls: [...run.calls, call] }
     }

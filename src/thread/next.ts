@@ -6,9 +6,10 @@ import type { RunState, ThreadState } from './state.ts'
 
 /**
  * An effect that should be under way. `key` names it for the time it runs: the shell starts what is wanted and not
- * running, and cancels what it runs when `cancel` is set or the key is no longer wanted.
+ * running, and cancels what it runs when `cancel` is set or the key is no longer wanted. An activity that is silent
+ * for `heartbeat_timeout_ms` is lost.
  */
-export type Effect = { key: string; cancel: boolean; summary: string } & (
+export type Effect = { key: string; cancel: boolean; summary: string; heartbeat_timeout_ms: number } & (
   { type: 'model_step'; input: ModelStepInput } | { type: 'tool'; input: ToolInput; timeout_ms: number | null }
 )
 
@@ -48,6 +49,7 @@ function effectsOf(state: ThreadState, run: RunState, now: number): Effect[] {
         summary: `${tool_name} · step ${String(step)} · attempt ${String(attempt)}`,
         input,
         timeout_ms,
+        heartbeat_timeout_ms: state.settings.heartbeat_timeout_ms,
       },
     ]
   })
@@ -61,6 +63,7 @@ function modelStep(state: ThreadState, run: RunState): Effect {
     type: 'model_step',
     cancel: run.stopping !== null,
     summary: `${agent_id} · step ${String(step)} · attempt ${String(attempt)}`,
+    heartbeat_timeout_ms: state.settings.heartbeat_timeout_ms,
     input: {
       tenant: state.tenant,
       thread_id: state.thread_id,

@@ -100,7 +100,13 @@ const parsers: { [T in CommandType]: (fields: Fields, base: CommandBase) => Extr
 function parseBase(fields: Fields): CommandBase {
   const { command_id, origin } = fields.ids('command_id', 'origin')
   const by = fields.object('by', 1024)
-  return dropUndefined({ command_id, origin, by: by as CommandBase['by'] })
+  const sent_at = fields.take('sent_at')
+  if (sent_at !== undefined && !isTime(sent_at)) fields.refuse('sent_at must be a time in milliseconds')
+  return dropUndefined({ command_id, origin, by: by as CommandBase['by'], sent_at: isTime(sent_at) ? sent_at : undefined })
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** 47
 }
 
 function dropUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {

@@ -29,7 +29,7 @@ export function receive(state: ThreadState, type: string, raw: unknown, via: Via
 }
 
 function apply(state: ThreadState, type: CommandType, command: Command, via: Via, context: Context): Received {
-  const command_id = ledgerId(command)
+  const command_id = ledgerId(command) ?? context.delivery_id
   const body_hash = hashBody(command)
   const before = command_id === undefined ? undefined : state.ledger.find((entry) => entry.command_id === command_id)
   if (before !== undefined) return replay(state, before, body_hash, type, via, context)
@@ -37,7 +37,8 @@ function apply(state: ThreadState, type: CommandType, command: Command, via: Via
     const text = `The store is behind this thread (${state.needs_reconcile}); restore it or reconcile the thread first.`
     return refuse(state, type, command_id ?? null, reject('needs_reconcile', text), via, context)
   }
-  const decision = decide(state, command_id === undefined ? command : { ...command, command_id }, context)
+  const stamped = { ...context, id_time: command.sent_at ?? context.id_time }
+  const decision = decide(state, command_id === undefined ? command : { ...command, command_id }, stamped)
   if (isRejection(decision.result)) {
     const refused = refuse(state, type, command_id ?? null, decision.result, via, context)
     if (command_id === undefined || TRANSIENT.has(decision.result.code)) return refused
@@ -104,7 +105,7 @@ function ledgerId(command: Command): string | undefined {
 
 /** What a command says, without how it came: the same request by another way is the same command. */
 function hashBody(command: Command): string {
-  const { command_id: _id, origin: _origin, by: _by, ...body } = command
+  const { command_id: _id, origin: _origin, by: _by, sent_at: _sent, ...body } = command
   return hash128(canonicalJson(body))
 }
 

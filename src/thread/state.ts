@@ -35,6 +35,8 @@ export type ToolCall = {
   attempt: number
   ticket: Ticket | null
   edited_args_seq: number | null
+  /** Too large for events: whoever shows its arguments takes them from the step's staged output. */
+  arguments_staged: boolean
 }
 
 /** A run that has not ended, with what the loop needs to go on. */

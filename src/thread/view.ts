@@ -42,7 +42,10 @@ export function detailsView(state: ThreadState): string {
   if (state.needs_reconcile !== null) lines.push('', `**Needs to be reconciled:** ${state.needs_reconcile}`)
   if (run !== undefined) {
     const { run_id, agent_id } = run.record
-    lines.push('', `Run \`${run_id}\` of agent \`${agent_id}\`, step ${String(run.step)}, attempt ${String(run.attempt)}`)
+    lines.push(
+      '',
+      `Run \`${run_id}\` of agent \`${agent_id}\`, step ${String(run.phase === 'tools' ? run.step - 1 : run.step)}, attempt ${String(run.attempt)}`,
+    )
     if (run.stopping !== null) lines.push(`Stopping: ${run.stopping.reason}`)
   }
   for (const call of run?.calls ?? []) if (call.ticket !== null) lines.push('', ...ticketLines(state, call.ticket))

@@ -66,7 +66,7 @@ describe('mistakes name their place', () => {
       'tools.t.needsApproval: must be true, false or a function',
     ],
     ['a timeout', { agents, tools: { t: { ...run, timeoutMs: -1 } } }, 'tools.t.timeoutMs: too small'],
-    ['a name that providers refuse', { agents, tools: { 'a.b': run } }, 'tools.a.b: '],
+    ['a name that providers refuse', { agents, tools: { 'a.b': run } }, 'tools.a.b: a name must be 1 to 64 letters'],
     ['no agents', { agents: [] }, 'agents: too small'],
     ['no object', 'hello', 'weft.config.ts: config: invalid input'],
   ])('%s', (_name, config, expected) => {

@@ -20,7 +20,7 @@ export class Given {
 
   context(): Context {
     this.#seed += 1
-    return { now: this.now, seed: `seed-${String(this.#seed)}` }
+    return { now: this.now, seed: `seed-${String(this.#seed)}`, id_time: this.now }
   }
 
   /** A command's outcome or refusal; `events` holds what it led to. */

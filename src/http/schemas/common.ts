@@ -10,6 +10,8 @@ export const threadId = z
   .meta({ id: 'ThreadId', description: 'A UUIDv7, or the id that the client chose', example: '01984f6e-5d2b-7c3a-9f10-2b4c6d8e0f12' })
 /** A run's, dispatch's, ticket's or pending message's id as it stands in a path. */
 export const anyId = z.string().regex(/^[A-Za-z0-9_.:-]{1,160}$/, 'is not an id')
+/** The caller's own name for its request, kept with the run. */
+export const transportId = z.string().regex(/^[A-Za-z0-9_.:/-]{1,256}$/, 'must be 1 to 256 letters, digits, "-", "_", ".", ":" or "/"')
 export const messageId = z
   .string()
   .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, "-", "_", "." or ":"')

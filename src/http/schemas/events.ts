@@ -60,7 +60,7 @@ export const runEvent = z
 export type RunEvent = z.infer<typeof runEvent>
 
 export const agentView = z
-  .object({ id, model: z.string(), tools: z.array(z.string()), description: z.string().optional(), version: z.string() })
+  .object({ id, model: z.string(), tools: z.array(z.string()), description: z.string().nullable(), version: z.string(), limits: jsonObject.optional() })
   .meta({ id: 'Agent' })
 const component = z.object({ status: z.enum(['ok', 'down', 'unknown']), latency_ms: z.number().optional() })
 export const healthView = z.object({

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { jsonSize, utf8Length } from '../../thread/json.ts'
-import { MAX_CONTENT_BYTES, MAX_MESSAGES_PER_SUBMIT } from '../../thread/limits.ts'
+import { MAX_CONTENT_BYTES, MAX_MESSAGES_PER_SUBMIT, MAX_METADATA_BYTES } from '../../thread/limits.ts'
 import { SUBMITTABLE_ROLES, type MessageInput } from '../../thread/message.ts'
 import { BOUNDARIES } from '../../thread/pending.ts'
 import { HttpProblem } from '../problems.ts'
-import { anyId, cursor, json, jsonObject, limit, messageId, offset, sequence, threadId, timestamp } from './common.ts'
+import { anyId, cursor, json, jsonObject, limit, messageId, offset, sequence, threadId, timestamp, transportId } from './common.ts'
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
 const mediaFields = {
@@ -62,8 +62,18 @@ export function contentBytes(messages: readonly MessageInput[]): number {
   return bytes
 }
 
-/** Throws the problem `payload_too_large` when messages carry more than a thread takes at once. */
-export function checkContentSize(messages: readonly MessageInput[]): void {
+/**
+ * Throws the problem `payload_too_large` when messages carry more than a thread takes at once, or when one of the
+ * objects beside them is larger than a run keeps.
+ */
+export function checkSizes(messages: readonly MessageInput[], objects: { [name: string]: object | undefined } = {}): void {
+  const own = messages.map(({ metadata }, index) => [`messages[${String(index)}].metadata`, metadata] as const)
+  for (const [name, value] of [...Object.entries(objects), ...own]) {
+    const size = value === undefined ? 0 : jsonSize(value)
+    if (size <= MAX_METADATA_BYTES) continue
+    const limit = String(MAX_METADATA_BYTES)
+    throw new HttpProblem('payload_too_large', `${name} has ${String(size)} bytes as JSON; at most ${limit} are kept.`, { max_bytes: MAX_METADATA_BYTES })
+  }
   const bytes = contentBytes(messages)
   if (bytes <= MAX_CONTENT_BYTES) return
   const detail = `The messages carry ${String(bytes)} bytes of content; at most ${String(MAX_CONTENT_BYTES)} are taken at once. Send less, or give media by url.`
@@ -112,9 +122,9 @@ export const postMessages = z.object({
   mode: z
     .enum(['queue'], { error: 'must be queue: other modes are not offered yet' })
     .default('queue'),
-  delivery: delivery.optional(),
+  delivery: z.undefined({ error: 'is not offered yet: messages are read by the next run' }).optional(),
   metadata: jsonObject.optional(),
-  transport_request_id: z.string().max(256).optional(),
+  transport_request_id: transportId.optional(),
 })
 export const messagesAccepted = z.object({
   status: z.enum(['running', 'queued']),

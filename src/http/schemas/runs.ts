@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { anyId, flag, json, jsonObject, milliseconds, page, threadId, timestamp } from './common.ts'
+import { anyId, flag, json, jsonObject, milliseconds, page, threadId, timestamp, transportId } from './common.ts'
 import { messageInputs } from './messages.ts'
 
 const count = z.int().min(1).max(2_147_483_647)
@@ -23,7 +23,7 @@ export const postRun = z.object({
   overrides: overrides.optional(),
   queue: queue.optional(),
   parent_run_id: anyId.optional(),
-  transport_request_id: z.string().max(256).optional(),
+  transport_request_id: transportId.optional(),
   on_disconnect: z.enum(['continue', 'cancel']).default('continue'),
 })
 

@@ -10,13 +10,14 @@ import { openStep, type OpenStep } from './open-step.ts'
 /** A frame for the reader; `seq`: with this frame it has everything up to that event of the log. */
 export type Projected = { event: RunEvent; seq?: number }
 type StepFrame = Extract<LiveFrame, { run_id: string }>
+type Tickets = Extract<RunEvent, { event_type: 'run_waiting' }>['tickets']
 type P<K extends EventKind> = Payloads[K]
 
 export type ProjectionOptions = {
-  /** End with `run_finish` (suspended) when the run waits; else say `run_waiting` and go on. */
+  /** The stream is to end when the run waits: `suspend` says so then, and no `run_waiting` comes before. */
   ends_on_wait: boolean
-  /** Waits up to this event number are over, whatever the log said of them. */
-  waits_over_until?: number
+  /** The reader has seen the end of a step that paused no later than with this event. */
+  closed_until?: number
 }
 
 /** One run's log and live frames as native run events. Pure: what comes out depends only on what went in, in order. */
@@ -28,15 +29,18 @@ export interface RunProjection {
   behind(frame: StepFrame): boolean
   /** True once after live frames were lost: a sync would bring them. */
   takeGap(): boolean
+  /** The end of a stream whose run waits, once the log has been read to its end; nothing if the run does not wait. */
+  suspend(): Projected[]
   readonly ended: boolean
-  readonly waiting: boolean
+  /** Number of the event since which the run waits; null if it does not. */
+  readonly waiting_since: number | null
 }
 
 export function createRunProjection(run_id: string, options: ProjectionOptions): RunProjection {
   let parent_run_id: string | null = null
   let started = false
   let ended = false
-  let waiting = false
+  let waiting: { seq: number; reason: string; tickets: Tickets } | null = null
   let gap = false
   /** The step on the stream; it stays open until the next begins or the run ends. */
   let open: OpenStep | null = null
@@ -96,13 +100,18 @@ export function createRunProjection(run_id: string, options: ProjectionOptions):
   }
 
   function waits({ reason, tickets }: P<'RunWaiting'>, seq: number): RunEvent[] {
-    waiting = true
-    const shown = tickets.map(presentTicket) as unknown as Extract<RunEvent, { event_type: 'run_waiting' }>['tickets']
-    if (!options.ends_on_wait || seq <= (options.waits_over_until ?? 0)) return [{ event_type: 'run_waiting', tickets: shown }]
-    const frames = closeStep()
-    const value = { reason, tickets: shown } as Json
+    waiting = { seq, reason, tickets: tickets.map(presentTicket) as unknown as Tickets }
+    if (seq <= (options.closed_until ?? 0)) open = null
+    return options.ends_on_wait ? [] : [{ event_type: 'run_waiting', tickets: waiting.tickets }]
+  }
+
+  function suspend(): Projected[] {
+    if (waiting === null || ended) return []
+    const { seq, reason, tickets } = waiting
+    const termination = { type: 'suspended', value: { reason, tickets } as Json }
+    const frames = [...release(), ...closeStep()].map((event) => ({ event }))
     ended = true
-    return [...frames, { event_type: 'run_finish', thread_id: thread, run_id, termination: { type: 'suspended', value }, tickets: shown }]
+    return [...frames, { event: { event_type: 'run_finish', thread_id: thread, run_id, termination, tickets }, seq }]
   }
 
   let thread = ''
@@ -151,7 +160,7 @@ export function createRunProjection(run_id: string, options: ProjectionOptions):
       case 'RunWaiting':
         return [...release(), ...waits(payload as P<'RunWaiting'>, event.event_seq)]
       case 'RunResumed':
-        waiting = false
+        waiting = null
         return release()
       case 'RunErrored': {
         const { error: message, code } = payload as P<'RunErrored'>
@@ -197,6 +206,7 @@ export function createRunProjection(run_id: string, options: ProjectionOptions):
       if (frame.type !== 'step_start' || open === null) return false
       return (frame.step > open.step && open.step > model_done) || (frame.step === open.step && frame.attempt > open.attempt)
     },
+    suspend,
     takeGap() {
       const had = gap
       gap = false
@@ -205,8 +215,8 @@ export function createRunProjection(run_id: string, options: ProjectionOptions):
     get ended() {
       return ended
     },
-    get waiting() {
-      return waiting
+    get waiting_since() {
+      return waiting?.seq ?? null
     },
   }
 

@@ -48,7 +48,7 @@ export function openStep(step: number, attempt: number, message_id: string): Ope
     const started = parts.filter(isCall).flatMap((part) => {
       const announced = announce(part.tool_call_id, part.tool_name)
       // Arguments as the model wrote them may differ in white space; then tool_call_ready alone brings them.
-      const rest = calls.get(part.tool_call_id)?.args.complete(JSON.stringify(part['arguments'] ?? null)) ?? ''
+      const rest = calls.get(part.tool_call_id)?.args.complete(JSON.stringify(part.arguments ?? null)) ?? ''
       return rest === '' ? announced : [...announced, { event_type: 'tool_call_delta' as const, id: part.tool_call_id, args_delta: rest }]
     })
     return [...deltas('reasoning', reasoning), ...deltas('text', answer), ...started]
@@ -66,6 +66,6 @@ function joined(parts: readonly Record<string, unknown>[], type: 'text' | 'reaso
   return parts.flatMap((part) => (part['type'] === type && typeof part['text'] === 'string' ? [part['text']] : [])).join('')
 }
 
-function isCall(part: Record<string, unknown>): part is { type: 'tool_call'; tool_call_id: string; tool_name: string } {
+function isCall(part: Record<string, unknown>): part is { tool_call_id: string; tool_name: string; arguments?: unknown } {
   return part['type'] === 'tool_call' && typeof part['tool_call_id'] === 'string' && typeof part['tool_name'] === 'string'
 }

@@ -31,10 +31,9 @@ export function runScope(run_id: string): string {
  */
 export async function streamRun(context: HttpContext, options: RunStreamOptions, sink: FrameSink): Promise<void> {
   const { thread_id, run_id, start, inbox } = options
-  const projection = createRunProjection(run_id, {
-    ends_on_wait: options.ends_on_wait,
-    waits_over_until: start.from === 'submit' ? start.seq : 0,
-  })
+  /** Waits up to here were ended by the submit itself, even if the log does not show it yet. */
+  const over_until = start.from === 'submit' ? start.seq : 0
+  const projection = createRunProjection(run_id, { ends_on_wait: options.ends_on_wait, closed_until: over_until })
   let opening: ReturnType<typeof createOpening> | null = createOpening(start)
   let synced_at = 0
 
@@ -48,9 +47,14 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
   }
   const sync = (): void => {
     const now = Date.now()
-    if (projection.ended || projection.waiting || now - synced_at < SYNC_PAUSE_MS) return
+    if (projection.ended || projection.waiting_since !== null || now - synced_at < SYNC_PAUSE_MS) return
     synced_at = now
     context.bus.publish(context.tenant, { type: 'sync', thread_id })
+  }
+
+  /** Looked at only when the log has been read to its end: an earlier wait may be long over. */
+  const suspend = async (): Promise<void> => {
+    if (options.ends_on_wait && (projection.waiting_since ?? 0) > over_until) await send(projection.suspend())
   }
 
   const log = createLogReader(context, { thread_id, run_id, after_seq: 0, signal: sink.signal, deliver })
@@ -59,6 +63,7 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
     const rest = opening.finish(projection.ended)
     opening = null
     await send(rest)
+    await suspend()
     sync()
     while (there && !projection.ended && !sink.signal.aborted) {
       const frame = await inbox.take(context.limits.poll_ms)
@@ -72,6 +77,7 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
         await send(projection.live(frame))
         if (projection.takeGap()) sync()
       }
+      await suspend()
     }
   } finally {
     inbox.close()

@@ -4,6 +4,7 @@ import { HttpProblem } from '../problems.ts'
 import type { Inbox } from './inbox.ts'
 
 export type WaitOptions = {
+  thread_id: string
   run_id: string
   /** Listening since before the run was looked up. */
   inbox: Inbox
@@ -17,16 +18,18 @@ export type WaitOptions = {
 
 /** The run's record once it fulfils `until`, or null when the time is up or the caller has gone. */
 export async function waitForRun(context: HttpContext, options: WaitOptions): Promise<RunRecord | null> {
-  const { run_id, inbox, until, min_seq = 0, gone } = options
+  const { thread_id, run_id, inbox, until, min_seq = 0, gone } = options
   const deadline = options.timeout_ms === undefined ? Infinity : Date.now() + options.timeout_ms
   let stored = min_seq === 0
   for (;;) {
+    const left = deadline - Date.now()
+    if (left <= 0 || gone.aborted || context.closing.aborted) return null
     const run = await context.store.conversation.getRun(context.tenant, run_id)
-    if (run !== null && !stored) stored = (await storedSeq(context, run.thread_id)) >= min_seq
-    else if (run !== null && until(run)) return run
-    else if (run === null && stored) throw new HttpProblem('run_not_found', 'The run is gone: its thread was deleted meanwhile.')
-    else if (Date.now() >= deadline || gone.aborted || context.closing.aborted) return null
-    else if (!(await newEvents(inbox, Math.min(context.limits.poll_ms, deadline - Date.now())))) return null
+    stored ||= run !== null && inbox.lastSeq() >= min_seq
+    if (run !== null && stored && until(run)) return run
+    if (run === null && stored) throw new HttpProblem('run_not_found', 'The run is gone: its thread was deleted meanwhile.')
+    if (!stored && (await storedSeq(context, thread_id)) >= min_seq) stored = true
+    else if (!(await newEvents(inbox, Math.min(context.limits.poll_ms, left)))) return null
   }
 }
 

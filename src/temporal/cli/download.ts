@@ -37,7 +37,10 @@ export async function downloadCli({ target, report, signal }: Obtain): Promise<b
 
 /** Resolves when the downloader has ended, however it did. */
 function runDownloader(directory: string, report: (sentence: string) => void, signal: AbortSignal | undefined): Promise<void> {
-  const child = fork(fileURLToPath(new URL('./download-child.ts', import.meta.url)), [directory], { stdio: 'ignore', execArgv: [] })
+  const child = fork(fileURLToPath(new URL('./download-child.ts', import.meta.url)), [directory], {
+    stdio: 'ignore',
+    execArgv: [],
+  })
   return new Promise((resolve) => {
     let bytes = 0
     let moved = Date.now()
@@ -62,6 +65,8 @@ function runDownloader(directory: string, report: (sentence: string) => void, si
 }
 
 function downloaded(directory: string): number {
-  const sizes = readdirSync(directory).map((name) => statSync(join(directory, basename(name)), { throwIfNoEntry: false })?.size ?? 0)
+  const sizes = readdirSync(directory).map(
+    (name) => statSync(join(directory, basename(name)), { throwIfNoEntry: false })?.size ?? 0,
+  )
   return sizes.reduce((sum, size) => sum + size, 0)
 }

@@ -38,7 +38,11 @@ export async function installWithGo({ go, target, report, signal }: Obtain & { g
 
 function runGo(go: string, binDirectory: string, signal: AbortSignal | undefined): Promise<{ ok: boolean; lastLine: string }> {
   return new Promise((resolve) => {
-    const child = spawn(go, ['install', MODULE], { env: childEnvironment({ GOBIN: binDirectory }), stdio: ['ignore', 'ignore', 'pipe'], signal })
+    const child = spawn(go, ['install', MODULE], {
+      env: childEnvironment({ GOBIN: binDirectory }),
+      stdio: ['ignore', 'ignore', 'pipe'],
+      signal,
+    })
     let said = ''
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (said = (said + chunk).slice(-4_000)))
     child.once('error', (error) => resolve({ ok: false, lastLine: error.message }))

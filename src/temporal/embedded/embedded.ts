@@ -59,9 +59,11 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
   const uiPort = options.uiPort === null ? null : await claimPort(options.uiPort, 'the Temporal UI', 'WEFT_TEMPORAL_UI_PORT')
 
   const launch = async (): Promise<ServerProcess> => {
-    const server = await spawnServer(cli, serverArguments({ databaseFile, port, uiPort, namespace }), logFile).catch((error: unknown) => {
-      throw new StartError(`The Temporal program ${cli} cannot be executed: ${(error as Error).message}.`)
-    })
+    const server = await spawnServer(cli, serverArguments({ databaseFile, port, uiPort, namespace }), logFile).catch(
+      (error: unknown) => {
+        throw new StartError(`The Temporal program ${cli} cannot be executed: ${(error as Error).message}.`)
+      },
+    )
     await writePidFile(pidFile, server.pid)
     const progress = setInterval(() => report('Waiting for the Temporal server…'), PROGRESS_MS)
     try {
@@ -72,7 +74,9 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
       await server.stop()
       await removePidFile(pidFile)
       if (error instanceof StartError || signal?.aborted === true) throw error
-      throw new StartError(`The Temporal server did not become ready within ${START_WAIT_MS / 1000} s (${(error as Error).message}); see ${logFile}.`)
+      throw new StartError(
+        `The Temporal server did not become ready within ${START_WAIT_MS / 1000} s (${(error as Error).message}); see ${logFile}.`,
+      )
     } finally {
       clearInterval(progress)
     }

@@ -23,7 +23,9 @@ export async function waitUntilHealthy(port: number, namespace: string, deadline
   try {
     let prepared = false
     while (!prepared && !gone()) {
-      prepared = await connection.withDeadline(Date.now() + 2_000, () => prepare(connection, namespace)).catch((error: unknown) => pause(deadline, error))
+      prepared = await connection
+        .withDeadline(Date.now() + 2_000, () => prepare(connection, namespace))
+        .catch((error: unknown) => pause(deadline, error))
       if (!prepared) await pause(deadline, new Error('its search attributes are not registered'))
     }
   } finally {

@@ -22,7 +22,10 @@ export async function removePidFile(pidFile: string): Promise<void> {
 export async function stopOrphan(pidFile: string, databaseFile: string): Promise<boolean> {
   const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10)
   if (!(pid > 1) || !(await serves(pid, databaseFile))) return false
-  for (const [signal, wait] of [['SIGTERM', TERM_WAIT_MS], ['SIGKILL', KILL_WAIT_MS]] as const) {
+  for (const [signal, wait] of [
+    ['SIGTERM', TERM_WAIT_MS],
+    ['SIGKILL', KILL_WAIT_MS],
+  ] as const) {
     send(pid, signal)
     if (await isGone(pid, databaseFile, wait)) break
   }

@@ -70,7 +70,20 @@ export function openTicket(
     created_at: now,
     ...(ask.expires_in_ms === null ? {} : { expires_at: now + ask.expires_in_ms }),
   }
-  emit(draft, { kind: 'ToolPermissionRequested', run_id, payload: { step: call.step, ticket } })
+  const refs = argumentRefs(run_id, call, ticket, ['ticket', 'arguments'])
+  emit(draft, {
+    kind: 'ToolPermissionRequested',
+    run_id,
+    payload: { step: call.step, ticket },
+    ...(refs.length === 0 ? {} : { refs }),
+  })
+}
+
+/** Where a ticket's arguments are found, when they are too large to stand in it. */
+export function argumentRefs(run_id: string, call: ToolCall, ticket: Ticket, at: string[]): PayloadRef[] {
+  if (!call.arguments_staged || ticket.arguments !== null) return []
+  const part = `args:${call.tool_call_id}`
+  return [{ at, ref: { from: 'staged', run_id, step: call.step, attempt: call.model_attempt, part } }]
 }
 
 function commitResult(draft: Draft, run_id: string, call: ToolCall, message_id: string, result: CallResult): void {

@@ -1,6 +1,7 @@
 import { dispatchFacts, emit, type Draft } from '../draft.ts'
 import type { StopCode, Ticket } from '../records.ts'
 import type { RunState } from '../state.ts'
+import { argumentRefs } from './calls.ts'
 import { freezeInto } from './queue.ts'
 import { endRun } from './ends.ts'
 
@@ -20,7 +21,11 @@ export function settleCalls(draft: Draft, run_id: string): void {
   if (running || tickets.length === 0) return
   if (run.record.waiting === null || !sameTickets(run.record.waiting.tickets, tickets)) {
     const payload = { dispatch_id: run.dispatch.dispatch_id, reason: tickets[0]?.reason ?? 'external_event', tickets }
-    emit(draft, { kind: 'RunWaiting', run_id, payload })
+    const waiting = run.calls.filter((call) => call.ticket !== null)
+    const refs = waiting.flatMap((call, index) =>
+      call.ticket === null ? [] : argumentRefs(run_id, call, call.ticket, ['tickets', String(index), 'arguments']),
+    )
+    emit(draft, { kind: 'RunWaiting', run_id, payload, ...(refs.length === 0 ? {} : { refs }) })
   }
 }
 

@@ -1,0 +1,72 @@
+import express, { type Express, type RequestHandler } from 'express'
+import helmet from 'helmet'
+import { groupBy } from './group.ts'
+import { errorMiddleware, notFound } from './middleware/errors.ts'
+import { jsonBody } from './middleware/json-body.ts'
+import { otherMethods } from './middleware/other-methods.ts'
+import { createContext, type HttpContext, type HttpOptions } from './options.ts'
+import { readInput } from './read-input.ts'
+import { sendResponse } from './response.ts'
+import type { Route } from './route.ts'
+import { allRoutes } from './routes/index.ts'
+import { openSse } from './streams/sse.ts'
+
+export type HttpApp = {
+  app: Express
+  /** Ends open streams and waits, so that the server can close. */
+  close(): void
+}
+
+/** The HTTP façade over a store, a gateway and a bus. It keeps nothing; any number may serve the same threads. */
+export function createHttpApp(options: HttpOptions): HttpApp {
+  const closing = new AbortController()
+  const context = createContext(options, closing.signal)
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('query parser', 'simple')
+  app.use(helmet())
+  const byPath = groupBy(allRoutes(), ({ path }) => path)
+  for (const [path, routes] of byPath) {
+    for (const route of routes) {
+      const body = route.body === undefined ? [] : jsonBody(context.limits.body_bytes, route.body_optional === true)
+      app[route.method](path, ...body, handler(context, route))
+    }
+    app.all(path, otherMethods(routes.map(({ method }) => method)))
+  }
+  app.use(notFound())
+  app.use(errorMiddleware(context.log))
+  return {
+    app,
+    close() {
+      closing.abort()
+    },
+  }
+}
+
+function handler(context: HttpContext, route: Route): RequestHandler {
+  return async (req, res) => {
+    const gone = new AbortController()
+    res.on('close', () => {
+      if (!res.writableFinished) gone.abort()
+    })
+    const response = await route.handle(context, readInput(route, req, gone.signal))
+    if (gone.signal.aborted) return
+    if (response.kind === 'stream' && req.method === 'HEAD') {
+      gone.abort()
+      res.status(200).type('text/event-stream').end()
+      return
+    }
+    if (response.kind !== 'stream') {
+      sendResponse(res, response)
+      return
+    }
+    context.streams.open += 1
+    try {
+      await response.run(openSse(res, response.headers ?? {}, context.limits, context.closing))
+    } finally {
+      context.streams.open -= 1
+      res.end()
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { Command, SubmitCommand } from '../thread/command.ts'
+import { isObject, type JsonObject } from '../thread/json.ts'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { Rejection, Reply } from '../thread/reply.ts'
+import { ThreadUnavailable } from '../temporal/gateway.ts'
+import { bodyHash, commandId, isRepeatable } from './idempotency.ts'
+import type { HttpContext } from './options.ts'
+import { HttpProblem, PROBLEMS } from './problems.ts'
+import { openInbox } from './streams/inbox.ts'
+import { waitUntilStored } from './streams/wait.ts'
+
+export type SendOptions = {
+  /** Scope of the Idempotency-Key, for example `POST /v1/runs`. */
+  route: string
+  key: string | null
+  gone: AbortSignal
+}
+export type Sent<T> = { outcome: T; event_seq: number; replayed: boolean }
+
+/**
+ * Sends one command and waits until its facts can be read (at most `stored_wait_ms`). A refusal becomes a problem.
+ * Throws also StoreUnavailable and ThreadUnavailable; a repeat with the same key is then safe.
+ */
+export async function sendCommand<T>(context: HttpContext, ref: ThreadRef, command: Command, options: SendOptions): Promise<Sent<T>> {
+  const inbox = openInbox(context.bus, ref.tenant, ref.thread_id, options.gone)
+  try {
+    const command_id = commandId(ref.tenant, options.route, options.key, command)
+    const known = await knownAnswer(context, ref, command, command_id, options.key)
+    if (known !== null) return known as Sent<unknown> as Sent<T>
+    const answer = await withDeadline(context, context.gateway.send(ref, { ...command, command_id, origin: 'http' }))
+    if (!answer.ok) throw rejected(answer.rejection)
+    await waitUntilStored(context, ref.thread_id, answer.event_seq, inbox)
+    return { outcome: answer.outcome as T, event_seq: answer.event_seq, replayed: answer.replayed }
+  } finally {
+    inbox.close()
+  }
+}
+
+/** What the store says of a repeat that the thread may have forgotten, and of message ids that are taken. */
+async function knownAnswer(
+  context: HttpContext,
+  ref: ThreadRef,
+  command: Command,
+  command_id: string,
+  key: string | null,
+): Promise<Sent<JsonObject> | null> {
+  const taken = await takenMessageIds(context, ref, command)
+  const before = key !== null || (taken.length > 0 && isRepeatable(key, command)) ? await context.store.engine.findCommand(ref, command_id) : null
+  if (before !== null) {
+    if (before.body_hash === bodyHash(command)) return { ...accepted(before.reply), replayed: true }
+    throw new HttpProblem('idempotency_conflict', 'This key was used before with another request; give each request a key of its own.')
+  }
+  if (taken.length === 0) return null
+  const names = taken.map((id) => `"${id}"`).join(', ')
+  throw new HttpProblem('message_id_conflict', `Message id ${names} is in use already; give each message an id of its own.`, { message_ids: taken })
+}
+
+async function takenMessageIds(context: HttpContext, ref: ThreadRef, command: Command): Promise<string[]> {
+  const ids = command.type === 'submit' ? command.messages.flatMap(({ id }) => id ?? []) : []
+  return ids.length === 0 ? [] : await context.store.conversation.knownMessageIds(ref, ids)
+}
+
+function accepted(reply: Reply): { outcome: JsonObject; event_seq: number } {
+  if (!reply.ok) throw rejected(reply.rejection)
+  return { outcome: reply.outcome, event_seq: reply.event_seq }
+}
+
+function rejected({ code, message, detail }: Rejection): HttpProblem {
+  return Object.hasOwn(PROBLEMS, code) ? new HttpProblem(code, message, detail) : new HttpProblem('invalid_command', message, detail)
+}
+
+/** The gateway has a deadline of its own; this one holds should it fail to keep it. */
+async function withDeadline<T>(context: HttpContext, sent: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, refuse) => {
+    timer = setTimeout(() => {
+      refuse(new ThreadUnavailable('The thread did not answer in time; send the request again with the same Idempotency-Key.'))
+    }, context.limits.command_timeout_ms)
+  })
+  try {
+    return await Promise.race([sent, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** A submit's answer. */
+export type Submitted = { run_id: string; dispatch_id: string; status: 'running' | 'queued'; message_ids: string[] }
+
+/** What schemas give for absent fields may be undefined, all the way down. */
+type Loose<T> = T extends readonly (infer U)[] ? Loose<U>[] : T extends object ? { [K in keyof T]: Loose<T[K]> | (undefined extends T[K] ? undefined : never) } : T
+
+/** Leaves out what was not given, so that equal requests are equal commands. */
+export function submitCommand(fields: Loose<Omit<SubmitCommand, 'type'>>): SubmitCommand {
+  // Without what is undefined it is what the schemas checked, as JSON would carry it.
+  return { ...(withoutUndefined(fields) as Omit<SubmitCommand, 'type'>), type: 'submit' }
+}
+
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined)
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : [[key, withoutUndefined(inner)]])))
+}

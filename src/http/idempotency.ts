@@ -1,0 +1,59 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { Command } from '../thread/command.ts'
+import { deriveId, hash128 } from '../thread/ids.ts'
+import { canonicalJson } from '../thread/json.ts'
+import { parseCommand } from '../thread/parse.ts'
+import { HttpProblem } from './problems.ts'
+
+/** The caller's Idempotency-Key, or null. Throws `invalid_request` for one that is empty or too long. */
+export function idempotencyKey(headers: Readonly<Record<string, string | undefined>>): string | null {
+  const key = headers['idempotency-key']
+  if (key === undefined) return null
+  if (/^[\x20-\x7e]{1,255}$/.test(key) && key.trim() !== '') return key
+  throw new HttpProblem('invalid_request', 'Idempotency-Key: must be 1 to 255 printable ASCII characters.')
+}
+
+/**
+ * The command's id. A key counts for its tenant and route. Without one, a decision's own id or the id of a submit's
+ * only message tells a repeat, in the form that the core itself uses; else every request is a command of its own.
+ */
+export function commandId(tenant: string, route: string, key: string | null, command: Command): string {
+  if (key !== null) return `key-${createHash('sha256').update(`${tenant}:${route}:${key}`).digest('hex')}`
+  const own = ownId(command)
+  if (own !== null && /^[A-Za-z0-9_.:/-]{1,200}$/.test(own)) return own
+  return own === null ? randomUUID() : `own-${createHash('sha256').update(own).digest('hex')}`
+}
+
+/** True where a repeat of the request would carry the same command id. */
+export function isRepeatable(key: string | null, command: Command): boolean {
+  return key !== null || ownId(command) !== null
+}
+
+function ownId(command: Command): string | null {
+  if (command.type === 'decision' && command.decision_id !== undefined) {
+    return `decision:${command.tool_call_id ?? command.ticket_id ?? ''}:${command.decision_id}`
+  }
+  const only = command.type === 'submit' && command.messages.length === 1 ? command.messages[0] : undefined
+  return only?.id === undefined ? null : `message:${only.id}`
+}
+
+/** The id of a thread that the request creates: the same for a repeat with the same key. */
+export function newThreadId(tenant: string, key: string | null): string {
+  return key === null ? uuidv7() : deriveId(`${tenant}:${key}`, 'thread')
+}
+
+/** A random UUID of version 7: milliseconds first, so that ids sort by time. */
+export function uuidv7(now: number = Date.now()): string {
+  const random = randomUUID().replaceAll('-', '')
+  const time = now.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(13, 16)}-${random.slice(16, 20)}-${random.slice(20)}`
+}
+
+/** The hash that the thread keeps of a command's body, of the command as the core reads it. Null for an invalid one. */
+export function bodyHash(command: Command): string | null {
+  const { type, ...raw } = command
+  const parsed = parseCommand(type, raw)
+  if (!parsed.ok) return null
+  const { command_id: _id, origin: _origin, by: _by, sent_at: _sent, ...body } = parsed.value
+  return hash128(canonicalJson(body))
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod'
+import { decodeEventCursor, eventCursor } from '../cursors.ts'
+import { requireRun, requireThread } from '../lookup.ts'
+import type { HttpContext } from '../options.ts'
+import { presentEvent } from '../present.ts'
+import { json, type HttpResponse } from '../response.ts'
+import { checkReach, resumeCursor } from '../resume.ts'
+import { route, type Input, type Route } from '../route.ts'
+import { anyId, DEFAULT_LIMIT, threadId } from '../schemas/common.ts'
+import { eventList, eventQuery, eventStreamQuery, logEvent } from '../schemas/events.ts'
+import { streamEvents } from '../streams/event-stream.ts'
+import { checkStreams, listen } from '../streams/listen.ts'
+import { runScope } from '../streams/run-stream.ts'
+
+/** Whose log: a thread's, or the part of it that is a run's. */
+type Source = { thread_id: string; run_id?: string; scope: string }
+type Kind = 'run' | 'thread'
+
+export function eventRoutes(): Route[] {
+  return (['thread', 'run'] as const).flatMap((kind) => {
+    const common = {
+      params: z.object({ id: kind === 'run' ? anyId : threadId }),
+      missing: kind === 'run' ? 'run_not_found' : 'thread_not_found',
+      tag: 'Events',
+      method: 'get',
+    } as const
+    const absent = kind === 'run' ? (['run_not_found'] as const) : (['thread_not_found', 'thread_deleted'] as const)
+    return [
+      route({
+        ...common,
+        path: `/v1/${kind}s/:id/events`,
+        summary: `Read the log of a ${kind}`,
+        query: eventQuery,
+        responses: { '200': { description: 'Canonical events in order', schema: eventList } },
+        problems: [...absent, 'invalid_cursor', 'cursor_expired'],
+        handle: (context, input) => list(context, kind, input),
+      }),
+      route({
+        ...common,
+        path: `/v1/${kind}s/:id/events/stream`,
+        summary: `Follow the log of a ${kind}`,
+        query: eventStreamQuery,
+        responses: { '200': { description: 'Canonical events as they are stored', media: { 'text/event-stream': logEvent } } },
+        problems: [...absent, 'invalid_cursor', 'cursor_expired', 'too_many_streams'],
+        handle: (context, input) => follow(context, kind, input),
+      }),
+    ]
+  })
+}
+
+async function list(context: HttpContext, kind: Kind, input: Input<{ id: string }, z.output<typeof eventQuery>, undefined>): Promise<HttpResponse> {
+  const { scope, ...source } = await sourceOf(context, kind, input.params.id)
+  const after_seq = input.query.cursor === undefined ? 0 : decodeEventCursor(scope, input.query.cursor)
+  if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
+  const limit = input.query.limit ?? DEFAULT_LIMIT
+  const { events } = await context.store.conversation.listEvents(context.tenant, { ...source, after_seq, limit: limit + 1 })
+  const shown = events.slice(0, limit)
+  const next_cursor = eventCursor(scope, shown.at(-1)?.event_seq ?? after_seq)
+  return json({ items: shown.map((event) => presentEvent(event, scope)), next_cursor, has_more: events.length > limit, limit })
+}
+
+async function follow(
+  context: HttpContext,
+  kind: Kind,
+  input: Input<{ id: string }, z.output<typeof eventStreamQuery>, undefined>,
+): Promise<HttpResponse> {
+  checkStreams(context)
+  const source = await sourceOf(context, kind, input.params.id)
+  const cursor = resumeCursor(input.query.cursor, input.headers)
+  const after_seq = cursor === undefined ? 0 : decodeEventCursor(source.scope, cursor)
+  if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
+  const inbox = listen(context, source.thread_id, input.gone)
+  return { kind: 'stream', run: streamEvents.bind(null, context, { ...source, after_seq, inbox }) }
+}
+
+async function sourceOf(context: HttpContext, kind: Kind, id: string): Promise<Source> {
+  if (kind === 'thread') return { thread_id: (await requireThread(context, id)).id, scope: `thread:${id}` }
+  const { thread_id, run_id } = await requireRun(context, id)
+  return { thread_id, run_id, scope: runScope(run_id) }
+}

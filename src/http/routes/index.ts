@@ -1,0 +1,23 @@
+import type { Route } from '../route.ts'
+import { controlRoutes } from './control.ts'
+import { eventRoutes } from './events.ts'
+import { mailboxRoutes } from './mailbox.ts'
+import { messageRoutes } from './messages.ts'
+import { runRoutes } from './runs.ts'
+import { serviceRoutes } from './service.ts'
+import { submitRoutes } from './submit.ts'
+import { threadRoutes } from './threads.ts'
+
+/** Every route of the service, in the order of their matching (fixed names before ids). */
+export function allRoutes(): Route[] {
+  return [
+    ...threadRoutes(),
+    ...submitRoutes(),
+    ...runRoutes(),
+    ...messageRoutes(),
+    ...mailboxRoutes(),
+    ...controlRoutes(),
+    ...eventRoutes(),
+    ...serviceRoutes(allRoutes),
+  ]
+}

@@ -1,0 +1,93 @@
+import { sendCommand, submitCommand, type Submitted } from '../commands.ts'
+import { idempotencyKey, newThreadId } from '../idempotency.ts'
+import { checkAgent, refOf, threadDeleted } from '../lookup.ts'
+import type { HttpContext } from '../options.ts'
+import { presentRun } from '../present.ts'
+import { HttpProblem } from '../problems.ts'
+import { json } from '../response.ts'
+import { route, type Route } from '../route.ts'
+import { runEvent } from '../schemas/events.ts'
+import { checkSizes } from '../schemas/messages.ts'
+import { postRun, runRecord } from '../schemas/runs.ts'
+import { checkStreams, listen } from '../streams/listen.ts'
+import { streamRun } from '../streams/run-stream.ts'
+import { waitForRun } from '../streams/wait.ts'
+import { isSettled } from './runs.ts'
+
+const ROUTE = 'POST /v1/runs'
+
+export function submitRoutes(): Route[] {
+  return [
+    route({
+      method: 'post',
+      path: '/v1/runs',
+      tag: 'Runs',
+      summary: 'Run an agent on messages and follow it',
+      body: postRun,
+      responses: {
+        '200': {
+          description: 'Native run events until the run ends or waits; with Accept: application/json the record of the run, then',
+          media: { 'text/event-stream': runEvent, 'application/json': runRecord },
+        },
+      },
+      problems: [
+        'unknown_agent',
+        'thread_deleted',
+        'payload_too_large',
+        'agent_conflict',
+        'delivery_blocked',
+        'message_id_conflict',
+        'idempotency_conflict',
+        'queue_full',
+        'too_many_streams',
+        'not_acceptable',
+        'thread_unavailable',
+        'needs_reconcile',
+      ],
+      async handle(context, { body, headers, prefers, gone }) {
+        const streams = prefers('text/event-stream', 'application/json')
+        if (streams === null) throw new HttpProblem('not_acceptable', 'This address answers with text/event-stream or application/json.')
+        if (streams) checkStreams(context)
+        const { agent_id, messages, metadata, overrides, queue, parent_run_id, transport_request_id, on_disconnect } = body
+        checkAgent(context, agent_id)
+        checkSizes(messages, { metadata, overrides })
+        const key = idempotencyKey(headers)
+        const thread_id = body.thread_id ?? newThreadId(context.tenant, key)
+        // A refused start would leave an empty workflow behind.
+        if (body.thread_id !== undefined && (await context.store.threads.get(context.tenant, thread_id)) === 'deleted') throw threadDeleted()
+        const command = submitCommand({ mode: 'foreground', agent_id, messages, metadata, overrides, queue, parent_run_id, transport_request_id })
+        const inbox = listen(context, thread_id, gone)
+        try {
+          const sent = await sendCommand<Submitted>(context, refOf(context, thread_id), command, { route: ROUTE, key, gone })
+          const { run_id } = sent.outcome
+          if (on_disconnect === 'cancel') cancelWhenGone(context, thread_id, run_id, gone)
+          const location = { 'Content-Location': `/v1/runs/${run_id}` }
+          if (streams) {
+            const start = { from: 'submit' as const, seq: sent.event_seq }
+            const run = streamRun.bind(null, context, { thread_id, run_id, start, ends_on_wait: true, inbox })
+            return { kind: 'stream', headers: location, run }
+          }
+          const run = await waitForRun(context, { thread_id, run_id, inbox, until: isSettled, min_seq: sent.event_seq, gone })
+          inbox.close()
+          if (run === null) throw new HttpProblem('thread_unavailable', 'The service closes; the run goes on. Ask for it in a moment.', { run_id })
+          return json(presentRun(run), 200, location)
+        } catch (error) {
+          inbox.close()
+          throw error
+        }
+      },
+    }),
+  ]
+}
+
+/** The caller asked that its going away ends the run. The service's own closing is no going away. */
+function cancelWhenGone(context: HttpContext, thread_id: string, run_id: string, gone: AbortSignal): void {
+  const cancel = (): void => {
+    const command = { type: 'cancel' as const, run_id, command_id: `disconnect-${run_id}`, origin: 'http' }
+    context.gateway.send(refOf(context, thread_id), command).catch((error: unknown) => {
+      context.log.warn({ err: error, run_id }, 'a run could not be cancelled after its caller had gone')
+    })
+  }
+  if (gone.aborted) cancel()
+  else gone.addEventListener('abort', cancel, { once: true })
+}

@@ -1,0 +1,17 @@
+import type { HttpContext } from '../options.ts'
+import { HttpProblem } from '../problems.ts'
+import { openInbox, type Inbox } from './inbox.ts'
+
+/**
+ * Listens to a thread on behalf of a request, until it is closed, the caller goes or the service closes. Open it
+ * before looking anything up, so that nothing falls between.
+ */
+export function listen(context: HttpContext, thread_id: string, gone: AbortSignal): Inbox {
+  return openInbox(context.bus, context.tenant, thread_id, AbortSignal.any([gone, context.closing]))
+}
+
+/** Throws `too_many_streams`. Asked before anything is done for a stream's sake. */
+export function checkStreams(context: HttpContext): void {
+  if (context.streams.open < context.limits.streams) return
+  throw new HttpProblem('too_many_streams', 'The service has as many open streams as it takes; close some, or try again later.')
+}

@@ -1,0 +1,109 @@
+import { Client } from '@temporalio/client'
+import type { Logger } from 'pino'
+import { createActivities } from '../../activities/index.ts'
+import type { AgentRegistry } from '../agent/registry.ts'
+import type { Config } from '../config.ts'
+import { createHttpApp } from '../http/app.ts'
+import type { LiveBus } from '../live/bus.ts'
+import { createHub } from '../live/hub.ts'
+import { createInProcessBus } from '../live/in-process.ts'
+import { createPostgresBus } from '../live/postgres.ts'
+import type { Store } from '../store/index.ts'
+import { createGateway } from '../temporal/client-gateway.ts'
+import type { ThreadSettings } from '../thread/state.ts'
+import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
+import { listen } from './listen.ts'
+import type { Shutdown } from './shutdown.ts'
+import { cliPrefix, type TemporalService } from './temporal-service.ts'
+import { VERSION } from './version.ts'
+import { startWorker, type WorkerService } from './worker-service.ts'
+
+export type Foundations = {
+  config: Config
+  logger: Logger
+  shutdown: Shutdown
+  temporal: TemporalService
+  store: Store
+  agents: AgentRegistry
+  /** Names this process to Temporal and in run records. */
+  identity: string
+  drainMs: number
+  onFailure: (error: Error) => void
+}
+
+/** A lost worker is noticed after this long; own servers are close enough for less. */
+const HEARTBEAT_TIMEOUT_MS = { embedded: 5_000, cluster: 15_000 }
+const HEARTBEAT_THROTTLE_MS = { embedded: 200, cluster: 1_000 }
+const HTTP_CLOSE_MS = 2_000
+
+/** What stands on store and Temporal: connections, live bus, worker, gateway, HTTP. Each is noted for the shutdown. */
+export async function startLayers(base: Foundations): Promise<{ api: string | null }> {
+  const { config, logger, shutdown, temporal, store, agents } = base
+  const { namespace } = config.temporal
+  const options = connectionOptions(config.temporal, temporal.address)
+  const connection = await openConnection(options, namespace)
+  shutdown.add('The connection to Temporal', () => connection.close())
+  const bus = await openBus(base)
+  const settings: ThreadSettings = {
+    idle_close_ms: config.idleCloseMs,
+    continue_as_new_every: config.continueAsNewEvery,
+    search_attributes: await hasSearchAttributes(connection, namespace),
+    heartbeat_timeout_ms: HEARTBEAT_TIMEOUT_MS[temporal.embedded ? 'embedded' : 'cluster'],
+    cli: cliPrefix(temporal, namespace, config.searchPath),
+  }
+  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings)
+  if (config.role === 'worker') return { api: null }
+  const client = new Client({ connection, namespace })
+  const app = createHttpApp({
+    store,
+    bus,
+    gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs }),
+    agents: () =>
+      agents.list().map(({ description, ...agent }) => ({ ...agent, ...(description === null ? {} : { description }) })),
+    version: VERSION,
+    temporal: { cli: temporal.cli ?? 'temporal', address: temporal.address, namespace },
+    ...(worker === null ? {} : { workerPing: () => worker.ping() }),
+    log: logger,
+  })
+  const server = await listen(app.app, config.host, config.port)
+  const close = () => {
+    // No new requests from here on; then the streams that are open end.
+    const closed = server.close()
+    app.close()
+    return closed
+  }
+  shutdown.add('The HTTP server', close, HTTP_CLOSE_MS)
+  return { api: server.address }
+}
+
+async function openBus({ config, logger, shutdown }: Foundations): Promise<LiveBus> {
+  if (config.databaseUrl === null) {
+    const bus = createHub(createInProcessBus())
+    shutdown.add('The live bus', () => bus.close())
+    return bus
+  }
+  const onError = (error: unknown) =>
+    logger.warn({ error: String(error) }, 'The live bus lost its connection; it will connect again.')
+  const between = createPostgresBus({ database_url: config.databaseUrl, onError })
+  const bus = createHub(between)
+  shutdown.add('The live bus', () => bus.close())
+  await between.ready
+  return bus
+}
+
+async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettings): Promise<WorkerService> {
+  const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
+  const { namespace } = config.temporal
+  const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
+  shutdown.add('The connection of the worker', () => connection.close())
+  const worker = await startWorker({
+    connection,
+    namespace,
+    identity,
+    activities: createActivities({ store, bus, agents, settings, worker_id: identity, logger }),
+    heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
+    onFailure,
+  })
+  shutdown.add('The worker', () => worker.drain(), drainMs)
+  return worker
+}

@@ -1,0 +1,45 @@
+import type { NativeConnection, Worker } from '@temporalio/worker'
+import type { ThreadActivities } from '../thread/ports.ts'
+import { createWorker } from '../temporal/worker.ts'
+
+export type WorkerService = {
+  /** Rejects unless tasks are taken. */
+  ping(): Promise<void>
+  /** Stops taking tasks, gives those under way a moment, and waits. */
+  drain(): Promise<void>
+}
+
+export type WorkerServiceOptions = {
+  connection: NativeConnection
+  namespace: string
+  activities: ThreadActivities
+  identity: string
+  heartbeatThrottleMs: number
+  /** The worker ended although nobody asked it to. */
+  onFailure: (error: Error) => void
+}
+
+/** Creates the worker and lets it take tasks. */
+export async function startWorker(options: WorkerServiceOptions): Promise<WorkerService> {
+  const { heartbeatThrottleMs, onFailure, ...settings } = options
+  const worker = await createWorker({ ...settings, heartbeat_throttle_ms: heartbeatThrottleMs })
+  let draining = false
+  const ended = worker.run().then(
+    () => (draining ? undefined : onFailure(new Error('The worker stopped by itself.'))),
+    (error: unknown) => (draining ? undefined : onFailure(new Error(`The worker failed: ${(error as Error).message}`))),
+  )
+  return {
+    ping: () =>
+      isRunning(worker) ? Promise.resolve() : Promise.reject(new Error(`The worker is ${worker.getState().toLowerCase()}.`)),
+    async drain() {
+      if (draining) return ended
+      draining = true
+      if (isRunning(worker)) worker.shutdown()
+      await ended
+    },
+  }
+}
+
+function isRunning(worker: Worker): boolean {
+  return worker.getState() === 'RUNNING'
+}

@@ -1,0 +1,197 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { Client, Connection } from '@temporalio/client'
+import { NativeConnection, Worker } from '@temporalio/worker'
+import { createActivities } from '../../activities/index.ts'
+import { checkConfig } from '../../src/agent/check-config.ts'
+import { defaultConfig } from '../../src/agent/default-config.ts'
+import type { WeftConfig } from '../../src/agent/define-config.ts'
+import { NO_PROVIDERS, type ProviderSettings } from '../../src/agent/providers.ts'
+import { createRegistry } from '../../src/agent/registry.ts'
+import type { LiveBus } from '../../src/live/bus.ts'
+import { createInProcessBus } from '../../src/live/in-process.ts'
+import { createStore } from '../../src/store/index.ts'
+import type { Store } from '../../src/store/store.ts'
+import { createGateway } from '../../src/temporal/client-gateway.ts'
+import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../src/temporal/embedded/embedded.ts'
+import type { ThreadGateway } from '../../src/temporal/gateway.ts'
+import { createWorker } from '../../src/temporal/worker.ts'
+import type { Command } from '../../src/thread/command.ts'
+import type { LogEvent } from '../../src/thread/envelope.ts'
+import type { JsonObject } from '../../src/thread/json.ts'
+import type { ThreadRef } from '../../src/thread/ports.ts'
+import type { RunRecord } from '../../src/thread/records.ts'
+import type { ThreadSettings } from '../../src/thread/state.ts'
+import { temporalCli } from './temporal-cli.ts'
+
+/** A real Temporal server of the test's own, without a UI, on a free port and files of its own. */
+export async function startTemporal(): Promise<EmbeddedTemporal & { cli: string; remove(): Promise<void> }> {
+  const cli = await temporalCli()
+  const dataDir = mkdtempSync(join(tmpdir(), 'weft-temporal-'))
+  const server = await startEmbeddedTemporal({ cli, dataDir, port: 0, uiPort: null })
+  const remove = async (): Promise<void> => {
+    await server.stop()
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+  return Object.assign(server, { cli, remove })
+}
+
+export type EngineOptions = {
+  address: string
+  cli: string
+  store?: Store
+  settings?: Partial<ThreadSettings>
+  config?: WeftConfig
+  providers?: ProviderSettings
+  timeout_ms?: number
+  task_queue?: string
+}
+
+/** Store, worker and gateway in this process, over a Temporal server that is there already. */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const store = options.store ?? (await createStore({ timeout_ms: 900 }))
+  if (options.store === undefined) await store.migrate()
+  const bus = createInProcessBus()
+  const connection = await Connection.connect({ address: options.address })
+  const client = new Client({ connection })
+  const task_queue = options.task_queue ?? 'weft'
+  const gateway = createGateway({ client, timeout_ms: options.timeout_ms ?? 10_000, task_queue })
+  const engine = new Engine({ ...options, task_queue }, store, bus, client, gateway)
+  await engine.startWorker()
+  return engine
+}
+
+export class Engine {
+  readonly store: Store
+  readonly bus: LiveBus
+  readonly client: Client
+  readonly gateway: ThreadGateway
+  readonly #options: EngineOptions & { task_queue: string }
+  #worker: { worker: Worker; running: Promise<void>; connection: NativeConnection } | null = null
+
+  constructor(
+    options: EngineOptions & { task_queue: string },
+    store: Store,
+    bus: LiveBus,
+    client: Client,
+    gateway: ThreadGateway,
+  ) {
+    this.#options = options
+    this.store = store
+    this.bus = bus
+    this.client = client
+    this.gateway = gateway
+  }
+
+  async startWorker(): Promise<void> {
+    const { config = defaultConfig, providers = NO_PROVIDERS, address, settings, task_queue } = this.#options
+    const agents = await createRegistry(checkConfig(config, 'test'), providers)
+    const quiet = { debug() {}, warn() {}, error() {} }
+    const all: ThreadSettings = {
+      idle_close_ms: 600_000,
+      continue_as_new_every: 0,
+      search_attributes: true,
+      heartbeat_timeout_ms: 3_000,
+      cli: 'temporal',
+      ...settings,
+    }
+    const activities = createActivities({
+      store: this.store,
+      bus: this.bus,
+      agents,
+      settings: all,
+      worker_id: 'test',
+      logger: quiet,
+    })
+    const connection = await NativeConnection.connect({ address })
+    const worker = await createWorker({
+      connection,
+      namespace: 'default',
+      activities,
+      identity: 'test',
+      heartbeat_throttle_ms: 200,
+      task_queue,
+    })
+    this.#worker = { worker, running: worker.run(), connection }
+  }
+
+  async stopWorker(): Promise<void> {
+    if (this.#worker === null) return
+    const { worker, running, connection } = this.#worker
+    this.#worker = null
+    worker.shutdown()
+    await running
+    await connection.close()
+  }
+
+  async close(): Promise<void> {
+    await this.stopWorker()
+    await this.bus.close()
+    await this.client.connection.close()
+    if (this.#options.store === undefined) await this.store.close()
+  }
+
+  ref(thread_id: string): ThreadRef {
+    return { tenant: 'default', thread_id }
+  }
+
+  /** Sends a command and gives its outcome; throws the refusal. */
+  async send(thread_id: string, command: Command): Promise<JsonObject & { run_id: string }> {
+    const answer = await this.gateway.send(this.ref(thread_id), command)
+    if (!answer.ok) throw new Error(`${answer.rejection.code}: ${answer.rejection.message}`)
+    return answer.outcome as JsonObject & { run_id: string }
+  }
+
+  async say(thread_id: string, content: string, more: Partial<Extract<Command, { type: 'submit' }>> = {}): Promise<string> {
+    return (await this.send(thread_id, { type: 'submit', mode: 'queue', messages: [{ role: 'user', content }], ...more })).run_id
+  }
+
+  /** The run once it is as asked: by default, once it has ended. */
+  run(run_id: string, until: (run: RunRecord) => boolean = (run) => run.status === 'done'): Promise<RunRecord> {
+    return eventually(async () => {
+      const run = await this.store.conversation.getRun('default', run_id)
+      return run !== null && until(run) ? run : undefined
+    })
+  }
+
+  async log(thread_id: string): Promise<LogEvent[]> {
+    const all: LogEvent[] = []
+    for (;;) {
+      const { events } = await this.store.conversation.listEvents('default', { thread_id, after_seq: all.length, limit: 200 })
+      all.push(...events)
+      if (events.length < 200) return all
+    }
+  }
+
+  async messages(thread_id: string): Promise<{ role: string; content: unknown; interrupted: boolean }[]> {
+    const page = await this.store.conversation.listMessages(
+      this.ref(thread_id),
+      { order: 'asc', visibility: 'all' },
+      { limit: 200 },
+    )
+    return page.items
+  }
+
+  /** Runs the `temporal` program against the server. */
+  async cli(...args: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(this.#options.cli, [...args, '--address', this.#options.address], {
+      timeout: 20_000,
+    })
+    return stdout
+  }
+}
+
+/** Asks again until there is an answer; fails after `within` ms (20 s). */
+export async function eventually<T>(ask: () => Promise<T | undefined> | T | undefined, within = 20_000): Promise<T> {
+  const deadline = Date.now() + within
+  for (;;) {
+    const value = await ask()
+    if (value !== undefined) return value
+    if (Date.now() > deadline) throw new Error(`not within ${String(within)} ms: ${ask.toString().slice(0, 300)}`)
+    await sleep(10)
+  }
+}

@@ -1,0 +1,93 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ROOT } from './sources.ts'
+import { temporalCli } from './temporal-cli.ts'
+
+export type Facts = { api: string; temporal: string; temporal_ui: string; temporal_cli: string; pid: number }
+export type Ended = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
+
+/** A real process of the program, or of the bootstrap script that starts it. */
+export type Started = {
+  child: ChildProcess
+  /** Resolves with the JSON line; rejects with what it said if it ends before. */
+  facts: Promise<Facts>
+  ended: Promise<Ended>
+}
+
+/** A place for processes of one test: a data directory, and the end of everything that was started on it. */
+export function createPlace(): { dir: string; dataDir: string; start: typeof start; clean(): void } {
+  // Real paths, because a process's command line shows them.
+  const dir = execFileSync('realpath', [mkdtempSync(join(tmpdir(), 'weft-program-'))], { encoding: 'utf8' }).trim()
+  const dataDir = join(dir, 'data')
+  const children: ChildProcess[] = []
+
+  function start(env: Record<string, string> = {}, { through = [] as string[], args = ['--json'] } = {}): Started {
+    const child = spawn(process.execPath, [...through, join(ROOT, 'src', 'main.ts'), ...args], {
+      // Elsewhere than the checkout, so that a developer's .env does not count.
+      cwd: dir,
+      // A process group of its own, so that a test can do what a Ctrl-C does.
+      detached: true,
+      env: { ...environment(), WEFT_DATA_DIR: dataDir, WEFT_CONFIG: join(ROOT, 'weft.config.ts'), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    children.push(child)
+    return watch(child)
+  }
+
+  function clean(): void {
+    for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    for (const pid of processesOf(dir)) process.kill(pid, 'SIGKILL')
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5 })
+  }
+  return { dir, dataDir, start, clean }
+}
+
+/** Nothing of this machine's settings but what finds programs; every port free. */
+function environment(): Record<string, string | undefined> {
+  const { PATH, HOME, XDG_CACHE_HOME, LANG } = process.env
+  return { PATH, HOME, XDG_CACHE_HOME, LANG, PORT: '0', WEFT_TEMPORAL_PORT: '0', WEFT_TEMPORAL_UI_PORT: '0' }
+}
+
+function watch(child: ChildProcess): Started {
+  let stdout = ''
+  let stderr = ''
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk))
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
+  })
+  const facts = new Promise<Facts>((resolve, reject) => {
+    child.stdout?.on('data', () => {
+      if (stdout.includes('\n')) resolve(JSON.parse(stdout.slice(0, stdout.indexOf('\n'))) as Facts)
+    })
+    void ended.then(() => reject(new Error(`It ended before it was healthy: ${stderr}`)))
+  })
+  // Tests of refusals never ask for them.
+  facts.catch(() => undefined)
+  return { child, facts, ended }
+}
+
+/** Numbers of the living processes whose command line names `text`. */
+export function processesOf(text: string): number[] {
+  const lines = execFileSync('ps', ['-ww', '-eo', 'pid=,args='], { encoding: 'utf8' }).split('\n')
+  return lines.filter((line) => line.includes(text)).map((line) => Number.parseInt(line, 10))
+}
+
+/** The number of the embedded Temporal server on a data directory. */
+export function temporalPid(dataDir: string): number {
+  return Number.parseInt(readFileSync(join(dataDir, 'temporal.pid'), 'utf8'), 10)
+}
+
+/** Runs an agent through the API and waits for its answer. */
+export async function ask(api: string, thread_id: string, content: string): Promise<string> {
+  const response = await fetch(`${api}/v1/runs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify({ agent_id: 'default', thread_id, messages: [{ role: 'user', content }] }),
+  })
+  return JSON.stringify(await response.json())
+}
+
+export { temporalCli }

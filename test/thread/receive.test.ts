@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest'
+import { LEDGER_SIZE, MAX_CONTENT_BYTES } from '../../src/thread/limits.ts'
+import { UNDECODABLE } from '../../src/thread/parse.ts'
+import { receive, type Via } from '../../src/thread/receive.ts'
+import { Given } from './given.ts'
+
+function send(thread: Given, type: string, raw: unknown, via: Via = 'update') {
+  const received = receive(thread.state, type, raw, via, thread.context())
+  thread.state = received.state
+  return received.answer
+}
+const submit = (content: string, more: object = {}) => ({ messages: [{ role: 'user', content }], ...more })
+
+describe('the ledger', () => {
+  test('a command id is applied once, and the first answer is given again', () => {
+    const thread = new Given()
+    const first = send(thread, 'submit', submit('hi', { command_id: 'c1' }))
+    const seq = thread.state.event_seq
+    const again = send(thread, 'submit', submit('hi', { command_id: 'c1' }), 'signal')
+    expect(again).toEqual({ ...first, replayed: true })
+    expect(thread.state.event_seq).toBe(seq)
+  })
+
+  test('the same id with another body is a conflict', () => {
+    const thread = new Given()
+    send(thread, 'submit', submit('hi', { command_id: 'c1' }))
+    expect(send(thread, 'submit', submit('ho', { command_id: 'c1' }))).toMatchObject({
+      ok: false,
+      rejection: { code: 'idempotency_conflict' },
+    })
+  })
+
+  test('a refusal is an answer too, and stays the same', () => {
+    const thread = new Given()
+    const first = send(thread, 'interrupt', { command_id: 'c1' })
+    send(thread, 'submit', submit('hi'))
+    expect(send(thread, 'interrupt', { command_id: 'c1' })).toEqual({ ...first, replayed: true })
+  })
+
+  test('a refusal that says "not now" is not remembered', () => {
+    const thread = new Given()
+    thread.state = { ...thread.state, unstored: { ...thread.state.unstored, bytes: 600_000 } }
+    expect(send(thread, 'submit', submit('hi', { command_id: 'c1' }))).toMatchObject({
+      ok: false,
+      rejection: { code: 'store_unavailable' },
+    })
+    thread.state = { ...thread.state, unstored: { ...thread.state.unstored, bytes: 0 } }
+    expect(send(thread, 'submit', submit('hi', { command_id: 'c1' }))).toMatchObject({ ok: true })
+  })
+
+  test('a client’s message id stands for a command id', () => {
+    const thread = new Given()
+    const body = { messages: [{ id: 'm1', role: 'user', content: 'hi' }] }
+    expect(send(thread, 'submit', body)).toMatchObject({ replayed: false })
+    expect(send(thread, 'submit', body)).toMatchObject({ replayed: true })
+  })
+
+  test('keeps the last thousand, and none older than a day', () => {
+    const thread = new Given()
+    for (let i = 0; i < LEDGER_SIZE + 5; i++) send(thread, 'interrupt', { command_id: `c${String(i)}` })
+    expect(thread.state.ledger).toHaveLength(LEDGER_SIZE)
+    thread.now += 25 * 3_600_000
+    send(thread, 'interrupt', { command_id: 'last' })
+    expect(thread.state.ledger).toHaveLength(1)
+  })
+})
+
+describe('bad input', () => {
+  const cases: [string, string, unknown, string][] = [
+    ['nothing', 'submit', null, 'invalid_command'],
+    ['a number', 'submit', 7, 'invalid_command'],
+    ['no messages', 'submit', {}, 'invalid_command'],
+    ['an unknown role', 'submit', { messages: [{ role: 'wizard', content: 'x' }] }, 'invalid_command'],
+    ['a role that only decisions give', 'submit', { messages: [{ role: 'tool', content: 'x' }] }, 'invalid_command'],
+    ['a part of no kind', 'submit', { messages: [{ role: 'user', content: [{ type: 'hologram' }] }] }, 'invalid_command'],
+    ['a typo', 'submit', submit('x', { mesages: [] }), 'invalid_command'],
+    ['a prototype key', 'submit', JSON.parse('{"__proto__": {"messages": []}}'), 'invalid_command'],
+    ['an unknown mode', 'submit', submit('x', { mode: 'sideways' }), 'invalid_command'],
+    ['what cannot be decoded', 'submit', { [UNDECODABLE]: 'binary/strange' }, 'undecodable_payload'],
+    ['an unknown command', 'explode', {}, 'unknown_command'],
+    ['a decision on nothing', 'decision', { action: 'resume' }, 'invalid_command'],
+    ['a decision of no kind', 'decision', { tool_call_id: 'a', action: 'perhaps' }, 'invalid_command'],
+    ['text above the cap', 'submit', submit('x'.repeat(MAX_CONTENT_BYTES + 1)), 'payload_too_large'],
+    ['a megabyte', 'submit', { messages: 'x'.repeat(1_000_000) }, 'payload_too_large'],
+  ]
+  test.each(cases)('%s is refused with a code, and as a signal it shows in the log', (_name, type, raw, code) => {
+    const thread = new Given()
+    expect(send(thread, type, raw)).toMatchObject({ ok: false, rejection: { code } })
+    expect(thread.state.event_seq).toBe(0)
+    send(thread, type, raw, 'signal')
+    expect(thread.all('CommandRejected')).toMatchObject([{ payload: { code, origin: 'signal' } }])
+    expect(send(thread, 'submit', submit('still there?'))).toMatchObject({ ok: true })
+  })
+
+  test('text at the cap passes, whatever its bytes', () => {
+    expect(send(new Given(), 'submit', submit('x'.repeat(MAX_CONTENT_BYTES)))).toMatchObject({ ok: true })
+    expect(send(new Given(), 'submit', submit('€'.repeat(MAX_CONTENT_BYTES / 3)))).toMatchObject({ ok: true })
+    expect(send(new Given(), 'submit', submit('€'.repeat(MAX_CONTENT_BYTES / 3 + 1)))).toMatchObject({ ok: false })
+  })
+})

@@ -1,0 +1,59 @@
+import { currentUpdateInfo, workflowInfo } from '@temporalio/workflow'
+import type { Context } from '../src/thread/command.ts'
+import { react } from '../src/thread/decide.ts'
+import type { Report } from '../src/thread/ports.ts'
+import { receive, type Via } from '../src/thread/receive.ts'
+import type { Answer } from '../src/thread/reply.ts'
+import type { ThreadState } from '../src/thread/state.ts'
+
+/** One thing that has come in: a command from outside, or an effect's report. */
+export type Input =
+  { kind: 'command'; type: string; raw: unknown; via: Via; delivery_id: string } | { kind: 'report'; report: Report }
+
+/**
+ * What has come in and is not known to be stored. A workflow task can be lost after its local activity has written:
+ * it is done again later, with other times and perhaps more input, and the store then holds an earlier version of the
+ * same facts. The thread is loaded again in that case, and what the store has not seen is applied once more.
+ */
+export class Inbox {
+  readonly #inputs: Input[] = []
+  #signals = 0
+
+  command(type: string, raw: unknown, via: Via): Input {
+    // Both names are the same when the history is replayed or the task is done again.
+    const delivery_id =
+      via === 'update' ? (currentUpdateInfo()?.id ?? '') : `${workflowInfo().runId}/signal-${String(++this.#signals)}`
+    return { kind: 'command', type, raw, via, delivery_id }
+  }
+
+  /** Applies one input and remembers it. Only a command has an answer. */
+  take(state: ThreadState, input: Input): { state: ThreadState; answer: Answer | null } {
+    this.#inputs.push(input)
+    return apply(state, input)
+  }
+
+  get length(): number {
+    return this.#inputs.length
+  }
+
+  /** The first `count` inputs are stored with everything they led to. */
+  confirm(count: number): void {
+    this.#inputs.splice(0, count)
+  }
+
+  /** The unconfirmed inputs on top of another state. The ledger and the reports' own numbers keep out what it has. */
+  replay(state: ThreadState): ThreadState {
+    return this.#inputs.reduce((next, input) => apply(next, input).state, state)
+  }
+}
+
+function apply(state: ThreadState, input: Input): { state: ThreadState; answer: Answer | null } {
+  if (input.kind === 'report')
+    return { state: react(state, input.report, contextOf(`event-${String(state.event_seq)}`)), answer: null }
+  return receive(state, input.type, input.raw, input.via, { ...contextOf(input.delivery_id), delivery_id: input.delivery_id })
+}
+
+function contextOf(name: string): Context {
+  const { runId, startTime } = workflowInfo()
+  return { now: Date.now(), seed: `${runId}/${name}`, id_time: startTime.getTime() }
+}
