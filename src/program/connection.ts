@@ -5,7 +5,7 @@ import type { PemSource, TemporalSettings } from '../config.ts'
 import { SEARCH_ATTRIBUTES } from '../temporal/embedded/arguments.ts'
 import { StartError } from '../start-error.ts'
 
-const CONNECT_WAIT_MS = 10_000
+const CONNECT_WAIT_MS = 5_000
 
 /** How both kinds of the SDK's connections are opened. */
 export type ConnectionOptions = { address: string; tls: TLSConfig | boolean; apiKey?: string }

@@ -10,6 +10,7 @@ import { createInProcessBus } from '../live/in-process.ts'
 import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
+import { startSweep } from '../temporal/sweep.ts'
 import type { ThreadSettings } from '../thread/state.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
@@ -35,6 +36,8 @@ export type Foundations = {
 const HEARTBEAT_TIMEOUT_MS = { embedded: 5_000, cluster: 15_000 }
 const HEARTBEAT_THROTTLE_MS = { embedded: 200, cluster: 1_000 }
 const HTTP_CLOSE_MS = 2_000
+/** How often threads without a workflow are looked for. */
+const SWEEP_MS = 30_000
 
 /** What stands on store and Temporal: connections, live bus, worker, gateway, HTTP. Each is noted for the shutdown. */
 export async function startLayers(base: Foundations): Promise<{ api: string | null }> {
@@ -52,8 +55,12 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
   const worker = config.role === 'api' ? null : await addWorker(base, bus, settings)
-  if (config.role === 'worker') return { api: null }
   const client = new Client({ connection, namespace })
+  if (worker !== null) {
+    const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
+    shutdown.add('The sweep for lost workflows', stop)
+  }
+  if (config.role === 'worker') return { api: null }
   const app = createHttpApp({
     store,
     bus,

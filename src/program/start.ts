@@ -37,6 +37,8 @@ const SERVER_STOP_MS = 6_000
 export async function startProgram(config: Config, { logger, signal, onFailure }: StartOptions): Promise<Program> {
   const shutdown = createShutdown(logger)
   try {
+    // Mistakes in it are found before anything slow begins.
+    const agents = await loadAgents(config)
     // Two servers on one directory would quietly lose rows; without a server of its own a process needs no directory.
     if (config.databaseUrl === null || config.temporal.address === null) {
       const lock = await lockDataDir(config.dataDir)
@@ -44,7 +46,7 @@ export async function startProgram(config: Config, { logger, signal, onFailure }
     }
     const hasApi = config.role !== 'worker'
     const port = hasApi && config.port !== 0 ? await claimPort(config.port, 'the API', 'PORT', config.host) : config.port
-    const [temporal, store, agents] = await allOrNone(signal, [
+    const [temporal, store] = await allOrNone(signal, [
       beginning(
         (abort) => startTemporalService(config, logger, abort, onFailure),
         (service) => service.stop(),
@@ -52,10 +54,6 @@ export async function startProgram(config: Config, { logger, signal, onFailure }
       beginning(
         () => openStore(config),
         (opened) => opened.close(),
-      ),
-      beginning(
-        () => loadAgents(config),
-        () => {},
       ),
     ])
     shutdown.add('The Temporal server', () => temporal.stop(), SERVER_STOP_MS)

@@ -80,12 +80,10 @@ export interface ThreadRows {
     id: string,
     children: 'detach' | 'reject' | 'cascade',
   ): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
-  /** Threads with an open run, oldest change first, for the sweep that wakes threads whose workflow was lost. */
-  listOpen(options: {
-    updated_before: number
-    limit: number
-  }): Promise<{ tenant: string; id: string; status: string; updated_at: number }[]>
+  /** Threads with an open run, oldest change first and after `after`, for the sweep that wakes threads whose workflow was lost. */
+  listOpen(options: { updated_before: number; limit: number; after?: OpenThread }): Promise<OpenThread[]>
 }
+export type OpenThread = { tenant: string; id: string; status: string; updated_at: number }
 
 export type MessageRow = {
   message_id: string

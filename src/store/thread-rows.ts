@@ -46,13 +46,16 @@ export function threadRows(database: Database): ThreadRows {
         return await readThread(tx, tenant, id)
       }),
     delete: (tenant, id, children) => database.long((tx) => deleteThread(tx, tenant, id, children)),
-    listOpen: ({ updated_before, limit }) =>
+    listOpen: ({ updated_before, limit, after }) =>
       database.run((db) =>
         db
           .selectFrom('weft.threads')
           .select(['tenant', 'id', 'status', 'updated_at'])
           .where('status', '<>', 'idle')
           .where('updated_at', '<', updated_before)
+          .$if(after !== undefined, (query) =>
+            query.where(sql<boolean>`(updated_at, tenant, id) > (${after?.updated_at}, ${after?.tenant}, ${after?.id})`),
+          )
           .orderBy('updated_at')
           .orderBy('tenant')
           .orderBy('id')

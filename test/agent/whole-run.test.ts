@@ -8,6 +8,7 @@ import type { Report } from '../../src/thread/ports.ts'
 import type { RunRecord } from '../../src/thread/records.ts'
 import { receive } from '../../src/thread/receive.ts'
 import { fromStore } from '../../src/thread/state-init.ts'
+import type { Context } from '../../src/thread/command.ts'
 import type { ThreadState } from '../../src/thread/state.ts'
 import { createWorld, openStore, TENANT } from './world.ts'
 import type { World } from './world.ts'
@@ -38,9 +39,9 @@ class Thread {
     if (loaded.status !== 'loaded') throw new Error(loaded.status)
     return new Thread(world, fromStore(ref, loaded))
   }
-  #context(): { now: number; seed: string } {
+  #context(): Context {
     this.#n += 1
-    return { now: Date.now(), seed: `${this.#ref.thread_id}/${String(this.#n)}` }
+    return { now: Date.now(), id_time: Date.now(), seed: `${this.#ref.thread_id}/${String(this.#n)}` }
   }
   async send(type: string, command: object): Promise<void> {
     const { state, answer } = receive(this.#state, type, command, 'update', this.#context())

@@ -21,19 +21,28 @@ const start = async (content: string): Promise<any> => {
   const { body: thread } = await client.call('POST', '/v1/threads', {})
   return (await client.call('POST', `/v1/threads/${thread.id as string}/messages`, user(content))).body
 }
-const waiting = async (): Promise<any> => (await client.call('GET', `/v1/runs/${((await start(EMAIL)) as any).run_id as string}/wait`)).body
+const waiting = async (): Promise<any> =>
+  (await client.call('GET', `/v1/runs/${((await start(EMAIL)) as any).run_id as string}/wait`)).body
 const settled = async (run_id: string): Promise<any> => (await client.call('GET', `/v1/runs/${run_id}/wait`)).body
 
 describe('runs', () => {
   it('are waited for, read and listed', async () => {
     const run = await start('/slow 400 a b c d')
     expectProblem(await client.call('GET', `/v1/runs/${run.run_id as string}/wait?timeout_ms=50`), 408, 'wait_timeout')
-    const done = expectAnswer(await client.call('GET', `/v1/runs/${run.run_id as string}/wait?timeout_ms=5000`), 'GET /v1/runs/:id/wait', 200)
+    const done = expectAnswer(
+      await client.call('GET', `/v1/runs/${run.run_id as string}/wait?timeout_ms=5000`),
+      'GET /v1/runs/:id/wait',
+      200,
+    )
     expect(done).toMatchObject({ status: 'done', thread_id: run.thread_id, started_at: expect.stringMatching(/\.\d{3}Z$/) })
     expectAnswer(await client.call('GET', `/v1/runs/${run.run_id as string}`), 'GET /v1/runs/:id', 200)
     const list = expectAnswer(await client.call('GET', '/v1/runs?status=done&limit=1'), 'GET /v1/runs', 200)
     expect(list.items[0].run_id).toBe(run.run_id)
-    const own = expectAnswer(await client.call('GET', `/v1/threads/${run.thread_id as string}/runs`), 'GET /v1/threads/:id/runs', 200)
+    const own = expectAnswer(
+      await client.call('GET', `/v1/threads/${run.thread_id as string}/runs`),
+      'GET /v1/threads/:id/runs',
+      200,
+    )
     expect(own.total).toBe(1)
     for (const path of ['/v1/runs', `/v1/threads/${run.thread_id as string}/runs`])
       expectProblem(await client.call('GET', `${path}?status=open`), 400, 'invalid_request')
@@ -60,7 +69,12 @@ describe('runs', () => {
 describe('POST /v1/runs', () => {
   it('refuses what cannot be run', async () => {
     const message = [{ role: 'user', content: 'x' }]
-    for (const body of [{ messages: message }, { agent_id: '', messages: message }, { agent_id: 'default' }, { agent_id: 'default', messages: [] }])
+    for (const body of [
+      { messages: message },
+      { agent_id: '', messages: message },
+      { agent_id: 'default' },
+      { agent_id: 'default', messages: [] },
+    ])
       expectProblem(await client.call('POST', '/v1/runs', body), 400, 'invalid_request')
     expectProblem(await client.call('POST', '/v1/runs', { agent_id: 'nobody', messages: message }), 400, 'unknown_agent')
     expectProblem(await client.run('x', { on_disconnect: 'explode' }), 400, 'invalid_request')
@@ -68,7 +82,11 @@ describe('POST /v1/runs', () => {
     expectProblem(await client.run('x', { overrides: { max_steps: 0 } }), 400, 'invalid_request')
     const answer = await client.call('POST', '/v1/runs', { agentId: 'default', threadId: 'aliased', messages: message })
     expect(expectAnswer(answer, 'POST /v1/runs', 200).thread_id).toBe('aliased')
-    expectProblem(await client.call('POST', '/v1/runs', { agent_id: 'default', messages: message }, { accept: 'text/html' }), 406, 'not_acceptable')
+    expectProblem(
+      await client.call('POST', '/v1/runs', { agent_id: 'default', messages: message }, { accept: 'text/html' }),
+      406,
+      'not_acceptable',
+    )
   })
 
   it('is one run for one key, on a thread that the key names', async () => {
@@ -77,7 +95,11 @@ describe('POST /v1/runs', () => {
     const first = await client.call('POST', '/v1/runs', body, headers)
     const second = await client.call('POST', '/v1/runs', body, headers)
     expect(second.body).toEqual(first.body)
-    expectProblem(await client.call('POST', '/v1/runs', { agent_id: 'default', ...user('ho') }, headers), 422, 'idempotency_conflict')
+    expectProblem(
+      await client.call('POST', '/v1/runs', { agent_id: 'default', ...user('ho') }, headers),
+      422,
+      'idempotency_conflict',
+    )
   })
 
   it('refuses another agent on a run that waits', async () => {
@@ -122,11 +144,18 @@ describe('decisions', () => {
 
   it('say what is wrong before they look anything up', async () => {
     for (const place of ['runs', 'threads']) {
-      expectProblem(await client.call('POST', `/v1/${place}/nobody/decision`, { tool_call_id: 'x', action: 'maybe' }), 400, 'invalid_request')
+      expectProblem(
+        await client.call('POST', `/v1/${place}/nobody/decision`, { tool_call_id: 'x', action: 'maybe' }),
+        400,
+        'invalid_request',
+      )
       expectProblem(await client.call('POST', `/v1/${place}/nobody/decision`, { action: 'resume' }), 400, 'invalid_request')
     }
     const run = await waiting()
-    const unknown = await client.call('POST', `/v1/runs/${run.run_id as string}/decision`, { tool_call_id: 'x', action: 'resume' })
+    const unknown = await client.call('POST', `/v1/runs/${run.run_id as string}/decision`, {
+      tool_call_id: 'x',
+      action: 'resume',
+    })
     expectProblem(unknown, 404, 'ticket_not_found')
     expect(await settled(run.run_id)).toMatchObject({ status: 'waiting' })
   })
@@ -142,7 +171,11 @@ describe('cancel and interrupt', () => {
       const run = await start('/slow 5000 a b c')
       const answer = await client.call('POST', `/v1/${place}/${idOf(run)}/cancel?wait=true`)
       const body = expectAnswer(answer, `POST /v1/${place}/:id/cancel`, 202)
-      expect(body).toMatchObject({ status: 'cancel_requested', run_id: run.run_id, run: { status: 'done', termination: { type: 'cancelled' } } })
+      expect(body).toMatchObject({
+        status: 'cancel_requested',
+        run_id: run.run_id,
+        run: { status: 'done', termination: { type: 'cancelled' } },
+      })
       expectProblem(await client.call('POST', `/v1/${place}/${idOf(run)}/cancel`), 404, 'run_not_found')
     }
     const run = await waiting()

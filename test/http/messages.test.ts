@@ -22,9 +22,16 @@ const settled = async (run_id: string): Promise<any> => (await client.call('GET'
 describe('POST /v1/threads/:id/messages', () => {
   it('starts a run that can be read at once, and queues behind one that runs', async () => {
     const id = await newThread()
-    const first = expectAnswer(await post(id, [user('/slow 500 a b c')], { agentId: 'default' }), 'POST /v1/threads/:id/messages', 202)
+    const first = expectAnswer(
+      await post(id, [user('/slow 500 a b c')], { agentId: 'default' }),
+      'POST /v1/threads/:id/messages',
+      202,
+    )
     expect(first).toMatchObject({ status: 'running', thread_id: id, message_ids: [expect.any(String)] })
-    expect((await client.call('GET', `/v1/runs/${first.run_id as string}`)).body).toMatchObject({ status: 'running', dispatch_id: first.dispatch_id })
+    expect((await client.call('GET', `/v1/runs/${first.run_id as string}`)).body).toMatchObject({
+      status: 'running',
+      dispatch_id: first.dispatch_id,
+    })
     const active = expectAnswer(await client.call('GET', `/v1/threads/${id}/runs/active`), 'GET /v1/threads/:id/runs/active', 200)
     expect(active.active_run.run_id).toBe(first.run_id)
 
@@ -32,7 +39,10 @@ describe('POST /v1/threads/:id/messages', () => {
     expect(second).toMatchObject({ status: 'queued', message_ids: ['later-1'] })
     expect((await client.call('GET', `/v1/runs/${second.run_id as string}`)).body).toMatchObject({ status: 'created' })
     const pending = expectAnswer(await client.call('GET', `/v1/threads/${id}/pending`), 'GET /v1/threads/:id/pending', 200)
-    expect(pending).toMatchObject({ total: 1, items: [{ pending_id: 'later-1', position: 0, content: 'later', run_id: second.run_id }] })
+    expect(pending).toMatchObject({
+      total: 1,
+      items: [{ pending_id: 'later-1', position: 0, content: 'later', run_id: second.run_id }],
+    })
 
     expect(await settled(second.run_id)).toMatchObject({ status: 'done', final_output: expect.stringContaining('later') })
     const list = expectAnswer(await client.call('GET', `/v1/threads/${id}/messages`), 'GET /v1/threads/:id/messages', 200)
@@ -53,7 +63,12 @@ describe('POST /v1/threads/:id/messages', () => {
       { type: 'text', text: 'look' },
       { type: 'image', url: 'https://example.org/a.png', media_type: 'image/png' },
     ]
-    const { body } = await post(id, [user(parts), { role: 'system', content: 'be brief' }, { role: 'assistant', content: 'ok' }, user('go on')])
+    const { body } = await post(id, [
+      user(parts),
+      { role: 'system', content: 'be brief' },
+      { role: 'assistant', content: 'ok' },
+      user('go on'),
+    ])
     await settled(body.run_id)
     const { messages } = (await client.call('GET', `/v1/threads/${id}/messages`)).body
     expect(messages.slice(0, 4).map(({ role }: any) => role)).toEqual(['user', 'system', 'assistant', 'user'])
@@ -83,10 +98,18 @@ describe('POST /v1/threads/:id/messages', () => {
       expectProblem(answer, 400, 'invalid_request')
       expect(answer.body.detail).toMatch(detail)
     }
-    for (const mode of ['steer', 'live_then_queue', 'nonsense']) expectProblem(await post(id, [user('x')], { mode }), 400, 'invalid_request')
+    for (const mode of ['steer', 'live_then_queue', 'nonsense'])
+      expectProblem(await post(id, [user('x')], { mode }), 400, 'invalid_request')
     expectProblem(await post(id, [user('x')], { delivery: { barrier: true } }), 400, 'invalid_request')
     expectProblem(await post(id, [user('x')], { agent_id: 'nobody' }), 400, 'unknown_agent')
-    expectProblem(await post(id, Array.from({ length: 101 }, () => user('x'))), 400, 'invalid_request')
+    expectProblem(
+      await post(
+        id,
+        Array.from({ length: 101 }, () => user('x')),
+      ),
+      400,
+      'invalid_request',
+    )
     expectProblem(await post(id, [user('x')], { metadata: { big: 'x'.repeat(20_000) } }), 413, 'payload_too_large')
     expect((await client.call('GET', `/v1/threads/${id}/runs`)).body.total).toBe(0)
   })
@@ -120,7 +143,8 @@ describe('GET /v1/threads/:id/messages', () => {
     const path = `/v1/threads/${run.thread_id as string}/messages`
     const { body: next } = await client.run('two', { thread_id: run.thread_id })
     await post(run.thread_id, [user('hidden', { visibility: 'internal' })])
-    const seqs = async (query: string): Promise<number[]> => (await client.call('GET', `${path}?${query}`)).body.messages.map((m: any) => m.message_seq)
+    const seqs = async (query: string): Promise<number[]> =>
+      (await client.call('GET', `${path}?${query}`)).body.messages.map((m: any) => m.message_seq)
     expect(await seqs('order=desc&limit=2&before=5')).toEqual([4, 3])
     expect(await seqs('after=1&before=4')).toEqual([2, 3])
     expect(await seqs(`run_id=${next.run_id as string}`)).toEqual([3, 4])
@@ -135,13 +159,20 @@ describe('GET /v1/threads/:id/messages', () => {
 
 describe('the mailbox', () => {
   it('takes any payload, creating the thread when it is new', async () => {
-    const accepted = expectAnswer(await client.call('POST', '/v1/threads/box/mailbox', { payload: { text: 'hi there' } }), 'POST /v1/threads/:id/mailbox', 201)
+    const accepted = expectAnswer(
+      await client.call('POST', '/v1/threads/box/mailbox', { payload: { text: 'hi there' } }),
+      'POST /v1/threads/:id/mailbox',
+      201,
+    )
     expect(accepted.thread_id).toBe('box')
     await settled(accepted.run_id)
     const other = await client.call('POST', '/v1/threads/box/mailbox', { payload: { a: [1] } })
     await settled(other.body.run_id)
     const { messages } = (await client.call('GET', '/v1/threads/box/messages')).body
-    expect(messages.filter(({ role }: any) => role === 'user').map(({ content }: any) => content)).toEqual(['hi there', '{"a":[1]}'])
+    expect(messages.filter(({ role }: any) => role === 'user').map(({ content }: any) => content)).toEqual([
+      'hi there',
+      '{"a":[1]}',
+    ])
     const list = expectAnswer(await client.call('GET', '/v1/threads/box/mailbox'), 'GET /v1/threads/:id/mailbox', 200)
     expect(list.items.map(({ dispatch_id }: any) => dispatch_id)).toEqual([other.body.dispatch_id, accepted.dispatch_id])
     expectAnswer(await client.call('GET', '/v1/dispatches?status=acked'), 'GET /v1/dispatches', 200)

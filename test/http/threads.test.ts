@@ -13,7 +13,8 @@ afterAll(async () => {
   expect(service.errors).toEqual([])
   await service.close()
 })
-const create = async (body: object = {}): Promise<any> => expectAnswer(await client.call('POST', '/v1/threads', body), 'POST /v1/threads', 201)
+const create = async (body: object = {}): Promise<any> =>
+  expectAnswer(await client.call('POST', '/v1/threads', body), 'POST /v1/threads', 201)
 
 describe('threads', () => {
   it('are created, with an id of the client or of ours', async () => {
@@ -43,11 +44,16 @@ describe('threads', () => {
   it('are listed by pages, newest first, and filtered', async () => {
     const parent = await create()
     const ids: string[] = []
-    for (let n = 0; n < 5; n++) ids.unshift((await create({ resource_id: 'list', parent_thread_id: n < 2 ? parent.id : null })).id)
+    for (let n = 0; n < 5; n++)
+      ids.unshift((await create({ resource_id: 'list', parent_thread_id: n < 2 ? parent.id : null })).id)
     const path = '/v1/threads?resource_id=list'
     const first = expectAnswer(await client.call('GET', `${path}&limit=2`), 'GET /v1/threads', 200)
     expect(first).toMatchObject({ total: 5, has_more: true, limit: 2, offset: 0 })
-    const second = expectAnswer(await client.call('GET', `${path}&limit=3&cursor=${first.next_cursor as string}`), 'GET /v1/threads', 200)
+    const second = expectAnswer(
+      await client.call('GET', `${path}&limit=3&cursor=${first.next_cursor as string}`),
+      'GET /v1/threads',
+      200,
+    )
     expect(second).toMatchObject({ has_more: false, next_cursor: expect.any(String) })
     expect([...first.items, ...second.items].map(({ id }: any) => id)).toEqual(ids)
     const tail = await client.call('GET', `${path}&cursor=${second.next_cursor as string}`)
@@ -59,8 +65,19 @@ describe('threads', () => {
     expect((await client.call('GET', `/v1/threads?parentThreadId=${parent.id as string}`)).body.total).toBe(2)
     expect((await client.call('GET', `${path}&updated_after=2999-01-01T00:00:00Z`)).body.total).toBe(0)
     expect((await client.call('GET', `${path}&status=waiting`)).body.total).toBe(0)
-    const summaries = expectAnswer(await client.call('GET', '/v1/threads/summaries?resource_id=list'), 'GET /v1/threads/summaries', 200)
-    expect(Object.keys(summaries.items[0]).sort()).toEqual(['agent_id', 'id', 'parent_thread_id', 'resource_id', 'title', 'updated_at'])
+    const summaries = expectAnswer(
+      await client.call('GET', '/v1/threads/summaries?resource_id=list'),
+      'GET /v1/threads/summaries',
+      200,
+    )
+    expect(Object.keys(summaries.items[0]).sort()).toEqual([
+      'agent_id',
+      'id',
+      'parent_thread_id',
+      'resource_id',
+      'title',
+      'updated_at',
+    ])
   })
 
   it('refuse what is wrong in a list request', async () => {
@@ -68,7 +85,11 @@ describe('threads', () => {
       expectProblem(await client.call('GET', `/v1/threads?${query}`), 400, 'invalid_request')
     const runs = await client.call('GET', '/v1/runs')
     for (const cursor of ['x', 'AAAA', '%00', runs.body.next_cursor as string])
-      expectProblem(await client.call('GET', `/v1/threads?cursor=${cursor}`), 400, cursor === '%00' ? 'invalid_request' : 'invalid_cursor')
+      expectProblem(
+        await client.call('GET', `/v1/threads?cursor=${cursor}`),
+        400,
+        cursor === '%00' ? 'invalid_request' : 'invalid_cursor',
+      )
   })
 
   it('are read, changed and deleted', async () => {
@@ -82,9 +103,15 @@ describe('threads', () => {
     expect(patched.metadata.custom).not.toHaveProperty('drop')
     const again = await client.call('PATCH', `/v1/threads/${id as string}/metadata`, { title: null })
     expectAnswer(again, 'PATCH /v1/threads/:id/metadata', 200)
-    expect(expectAnswer(await client.call('GET', `/v1/threads/${id as string}`), 'GET /v1/threads/:id', 200).metadata.title).toBeNull()
+    expect(
+      expectAnswer(await client.call('GET', `/v1/threads/${id as string}`), 'GET /v1/threads/:id', 200).metadata.title,
+    ).toBeNull()
     expectProblem(await client.call('PATCH', `/v1/threads/${id as string}`, { parent_thread_id: id }), 400, 'parent_cycle')
-    expectProblem(await client.call('PATCH', `/v1/threads/${id as string}`, { parent_thread_id: 'nobody' }), 400, 'parent_not_found')
+    expectProblem(
+      await client.call('PATCH', `/v1/threads/${id as string}`, { parent_thread_id: 'nobody' }),
+      400,
+      'parent_not_found',
+    )
 
     const child = await create({ parent_thread_id: id })
     expectProblem(await client.call('DELETE', `/v1/threads/${id as string}?child_strategy=reject`), 409, 'thread_has_children')

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { join } from 'node:path'
 import { eventually } from '../support/engine.ts'
-import { ask, createPlace, processesOf, temporalPid } from '../support/program.ts'
+import { ask, createPlace, isAlive, processesOf, temporalPid } from '../support/program.ts'
 import { ROOT } from '../support/sources.ts'
 
 let place: ReturnType<typeof createPlace>
@@ -77,12 +77,3 @@ test('can be stopped while it starts', async () => {
   expect(await ended).toMatchObject({ code: 0, stdout: '' })
   expect(processesOf(place.dir)).toEqual([])
 })
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}

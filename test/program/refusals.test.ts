@@ -66,10 +66,10 @@ test('mistakes in the environment', async () => {
 })
 
 test('an agent whose provider has no key', async () => {
-  const config = `export default { agents: [{ id: 'writer', model: 'openai/gpt-5-mini' }] }`
+  const config = `export default { agents: [{ id: 'default', model: 'openai/gpt-5-mini' }] }`
   writeFileSync(join(place.dir, 'weft.config.ts'), config)
   expect(await refusal({ WEFT_CONFIG: 'weft.config.ts' })).toMatch(
-    /^The agent "writer" uses openai\/gpt-5-mini, which needs OPENAI_API_KEY/,
+    /^The agent "default" uses openai\/gpt-5-mini, which needs OPENAI_API_KEY/,
   )
 })
 

@@ -64,6 +64,9 @@ export function threadsContract(store: () => Store): void {
       expect(await store().threads.get(tenant, 'child')).toMatchObject({ ...summary, last_seq: 1 })
       const open = await store().threads.listOpen({ updated_before: Date.now() + 1000, limit: 500 })
       expect(open.filter((row) => row.tenant === tenant)).toMatchObject([{ id: 'child', status: 'running' }])
+      const last = open.at(-1)
+      if (last !== undefined)
+        expect(await store().threads.listOpen({ updated_before: Date.now() + 1000, limit: 500, after: last })).toEqual([])
     })
 
     it('patches: custom by key, parents without cycles', async () => {

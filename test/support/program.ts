@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from './sources.ts'
-import { temporalCli } from './temporal-cli.ts'
 
 export type Facts = { api: string; temporal: string; temporal_ui: string; temporal_cli: string; pid: number }
 export type Ended = { code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }
@@ -75,6 +74,16 @@ export function processesOf(text: string): number[] {
   return lines.filter((line) => line.includes(text)).map((line) => Number.parseInt(line, 10))
 }
 
+/** A process that has ended but that nobody has waited for is not alive. */
+export function isAlive(pid: number): boolean {
+  try {
+    const state = execFileSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' })
+    return !state.startsWith('Z')
+  } catch {
+    return false
+  }
+}
+
 /** The number of the embedded Temporal server on a data directory. */
 export function temporalPid(dataDir: string): number {
   return Number.parseInt(readFileSync(join(dataDir, 'temporal.pid'), 'utf8'), 10)
@@ -89,5 +98,3 @@ export async function ask(api: string, thread_id: string, content: string): Prom
   })
   return JSON.stringify(await response.json())
 }
-
-export { temporalCli }

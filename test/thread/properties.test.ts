@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { nextBatch, stored } from '../../src/thread/batch.ts'
 import { evolve } from '../../src/thread/evolve.ts'
 import { next } from '../../src/thread/next.ts'
+import type { JsonObject } from '../../src/thread/json.ts'
 import type { ThreadEvent } from '../../src/thread/event.ts'
 import { emptyThread, fromStore, toSnapshot } from '../../src/thread/state-init.ts'
 import type { ThreadState } from '../../src/thread/state.ts'
@@ -64,7 +65,7 @@ class Life {
       case 'decide':
       case 'deny':
       case 'answer': {
-        const payload =
+        const payload: JsonObject =
           kind === 'deny'
             ? { approved: false }
             : kind === 'answer'

@@ -52,7 +52,12 @@ describe('continue-as-new', () => {
       const summary = await engine.store.threads.get('default', thread)
       return read.length === 241 && summary !== 'deleted' && summary?.status === 'idle' ? found : undefined
     }, 60_000).catch(async (error: unknown) => {
-      console.log(JSON.stringify(await handle.query('thread')), (await engine.log(thread)).slice(-5).map((e) => e.kind), await status(thread), await executions(thread))
+      console.log(
+        JSON.stringify(await handle.query('thread')),
+        (await engine.log(thread)).slice(-5).map((e) => e.kind),
+        await status(thread),
+        await executions(thread),
+      )
       throw error
     })
     checkLog(log)

@@ -64,7 +64,7 @@ export function expectProblem(answer: Answered, status: number, code: string): v
 async function read(response: Response): Promise<Answered> {
   const text = await response.text()
   const isJson = /json/.test(response.headers.get('content-type') ?? '')
-  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
+  return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text }
 }
 
 function follow(response: Response): Stream {

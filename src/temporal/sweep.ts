@@ -1,0 +1,82 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client'
+import type { OpenThread, Store } from '../store/store.ts'
+import { TASK_QUEUE, THREAD_WORKFLOW, WAKE, workflowIdOf } from './names.ts'
+
+export type SweepOptions = {
+  store: Store
+  client: Client
+  /** Between two looks (ms). */
+  interval_ms: number
+  log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
+}
+
+const PAGE = 200
+/** A thread that has changed so lately has a workflow that is at work on it (ms). */
+const SETTLED_MS = 2_000
+
+/**
+ * Wakes threads that have an open run and no workflow: it was terminated, or the engine's data are gone. Looks once
+ * at the start and then again and again. Returns the way to stop.
+ */
+export function startSweep({ store, client, interval_ms, log }: SweepOptions): () => Promise<void> {
+  let stopped = false
+  const look = async (): Promise<void> => {
+    try {
+      const woken = await sweep(store, client, () => stopped)
+      if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
+    } catch (error) {
+      log.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        'Could not look for threads without a workflow; will look again.',
+      )
+    }
+  }
+  let current = look()
+  const timer = setInterval(() => {
+    current = current.then(() => (stopped ? undefined : look()))
+  }, interval_ms)
+  return async () => {
+    stopped = true
+    clearInterval(timer)
+    await current
+  }
+}
+
+async function sweep(store: Store, client: Client, stopped: () => boolean): Promise<number> {
+  let woken = 0
+  for await (const { tenant, id } of openThreads(store)) {
+    if (stopped()) break
+    const workflowId = workflowIdOf({ tenant, thread_id: id })
+    if (await isRunning(client, workflowId)) continue
+    await client.workflow.signalWithStart(THREAD_WORKFLOW, {
+      workflowId,
+      taskQueue: TASK_QUEUE,
+      args: [],
+      signal: WAKE,
+      signalArgs: [{}],
+      staticSummary: `Thread ${id}`,
+    })
+    woken += 1
+  }
+  return woken
+}
+
+async function* openThreads(store: Store): AsyncGenerator<OpenThread> {
+  const updated_before = Date.now() - SETTLED_MS
+  let after: OpenThread | undefined
+  for (;;) {
+    const page = await store.threads.listOpen({ updated_before, limit: PAGE, ...(after === undefined ? {} : { after }) })
+    yield* page
+    after = page.at(-1)
+    if (page.length < PAGE) return
+  }
+}
+
+async function isRunning(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING'
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false
+    throw error
+  }
+}
