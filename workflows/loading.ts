@@ -4,7 +4,9 @@ import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
 import type { ThreadActivities, ThreadRef } from '../src/thread/ports.ts'
 import { fromStore } from '../src/thread/state-init.ts'
 import type { ThreadState } from '../src/thread/state.ts'
-import type { thread } from './thread.ts'
+
+/** What an execution hands to the next: the state, or nothing, and then the thread is loaded from the store. */
+export type ThreadInput = { state?: ThreadState }
 
 const quick = proxyLocalActivities<Pick<ThreadActivities, 'loadThread'>>({
   scheduleToCloseTimeout: '1s',
@@ -28,5 +30,5 @@ export async function loadState(ref: ThreadRef): Promise<ThreadState | null> {
  */
 export function startOver(state?: ThreadState): Promise<never> {
   const carry = state !== undefined && jsonSize(state) <= MAX_CARRIED_BYTES
-  return continueAsNew<typeof thread>(carry ? { state } : {})
+  return continueAsNew<(input: ThreadInput) => Promise<void>>(carry ? { state } : {})
 }

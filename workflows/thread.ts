@@ -1,10 +1,7 @@
 import { ApplicationFailure, CancellationScope, workflowInfo } from '@temporalio/workflow'
-import type { ThreadState } from '../src/thread/state.ts'
+import type { ThreadInput } from './loading.ts'
 import { registerHandlers } from './messages.ts'
 import { ThreadShell } from './shell.ts'
-
-/** `state` is what an earlier execution carries over; without it the thread is loaded from the store. */
-export type ThreadInput = { state?: ThreadState }
 
 /**
  * One conversation, for as long as it lasts. The workflow's id says which: `<tenant>/<thread id>`. Everything else is

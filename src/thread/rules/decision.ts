@@ -4,7 +4,7 @@ import { isObject, type Json, type JsonObject } from '../json.ts'
 import { reject, type Rejection } from '../reply.ts'
 import type { DecidedTicket, RunState, ToolCall } from '../state.ts'
 import { activeRun, emit, newId, type Draft } from '../draft.ts'
-import { finishCall } from './calls.ts'
+import { finishCall, type CallResult } from './calls.ts'
 import { resumeRun, settleCalls } from './settle.ts'
 
 /** What a person or a program has decided of a ticket. */
@@ -108,7 +108,9 @@ function carryOut(
       data: { ref: { from: 'event', seq: received, path: ['result', 'result'] } },
     })
   } else if (call.disposition === 'external') {
-    finishCall(draft, run_id, call, { status: 'success', data: command.payload ?? { approved: true } })
+    const stated = command.payload !== undefined
+    const data: CallResult['data'] = stated ? { ref: { from: 'event', seq: received, path: ['result'] } } : { approved: true }
+    finishCall(draft, run_id, call, { status: 'success', data })
   } else if (verdict.remember && !draft.state.allowed_tools.includes(call.tool_name)) {
     const allowed_tools = [...draft.state.allowed_tools, call.tool_name]
     emit(draft, { kind: 'ThreadUpdated', run_id: null, payload: { reason: 'remembered_approval', allowed_tools } })
