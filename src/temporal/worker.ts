@@ -17,7 +17,8 @@ export type WorkerSettings = {
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const CONVERTER = join(ROOT, 'workflows', 'payload-converter.ts')
+/** The module that decodes what a workflow is sent; replays need it too. */
+export const PAYLOAD_CONVERTER = join(ROOT, 'workflows', 'payload-converter.ts')
 
 /** A worker for threads and their activities. The caller runs it and shuts it down. */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
@@ -29,7 +30,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     activities,
     taskQueue: settings.task_queue ?? TASK_QUEUE,
     workflowBundle: { code: await bundleThreadWorkflow() },
-    dataConverter: { payloadConverterPath: CONVERTER },
+    dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     maxHeartbeatThrottleInterval: heartbeat_throttle_ms,
     defaultHeartbeatThrottleInterval: heartbeat_throttle_ms,
     shutdownGraceTime: '2s',
@@ -45,7 +46,7 @@ export async function bundleThreadWorkflow(): Promise<string> {
   if (existsSync(file)) return readFileSync(file, 'utf8')
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(ROOT, 'workflows', 'index.ts'),
-    payloadConverterPath: CONVERTER,
+    payloadConverterPath: PAYLOAD_CONVERTER,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
   })
   try {
