@@ -13,7 +13,8 @@ export function checkJson(body: unknown): void {
     const { value, depth } = top
     if (typeof value === 'string') checkText(value)
     if (typeof value !== 'object' || value === null) continue
-    if (depth >= MAX_DEPTH) throw new HttpProblem('invalid_request', `The body is nested deeper than ${String(MAX_DEPTH)} levels.`)
+    if (depth >= MAX_DEPTH)
+      throw new HttpProblem('invalid_request', `The body is nested deeper than ${String(MAX_DEPTH)} levels.`)
     for (const [key, inner] of Object.entries(value)) {
       if (!Array.isArray(value)) checkText(key)
       stack.push({ value: inner, depth: depth + 1 })
@@ -23,5 +24,8 @@ export function checkJson(body: unknown): void {
 
 function checkText(text: string): void {
   if (!UNSTORABLE.test(text)) return
-  throw new HttpProblem('invalid_request', 'The body holds a NUL character or half a surrogate pair, which cannot be stored; remove it.')
+  throw new HttpProblem(
+    'invalid_request',
+    'The body holds a NUL character or half a surrogate pair, which cannot be stored; remove it.',
+  )
 }

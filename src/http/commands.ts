@@ -21,7 +21,12 @@ export type Sent<T> = { outcome: T; event_seq: number; replayed: boolean }
  * Sends one command and waits until its facts can be read (at most `stored_wait_ms`). A refusal becomes a problem.
  * Throws also StoreUnavailable and ThreadUnavailable; a repeat with the same key is then safe.
  */
-export async function sendCommand<T>(context: HttpContext, ref: ThreadRef, command: Command, options: SendOptions): Promise<Sent<T>> {
+export async function sendCommand<T>(
+  context: HttpContext,
+  ref: ThreadRef,
+  command: Command,
+  options: SendOptions,
+): Promise<Sent<T>> {
   const inbox = openInbox(context.bus, ref.tenant, ref.thread_id, options.gone)
   try {
     const command_id = commandId(ref.tenant, options.route, options.key, command)
@@ -45,14 +50,22 @@ async function knownAnswer(
   key: string | null,
 ): Promise<Sent<JsonObject> | null> {
   const taken = await takenMessageIds(context, ref, command)
-  const before = key !== null || (taken.length > 0 && isRepeatable(key, command)) ? await context.store.engine.findCommand(ref, command_id) : null
+  const before =
+    key !== null || (taken.length > 0 && isRepeatable(key, command))
+      ? await context.store.engine.findCommand(ref, command_id)
+      : null
   if (before !== null) {
     if (before.body_hash === bodyHash(command)) return { ...accepted(before.reply), replayed: true }
-    throw new HttpProblem('idempotency_conflict', 'This key was used before with another request; give each request a key of its own.')
+    throw new HttpProblem(
+      'idempotency_conflict',
+      'This key was used before with another request; give each request a key of its own.',
+    )
   }
   if (taken.length === 0) return null
   const names = taken.map((id) => `"${id}"`).join(', ')
-  throw new HttpProblem('message_id_conflict', `Message id ${names} is in use already; give each message an id of its own.`, { message_ids: taken })
+  throw new HttpProblem('message_id_conflict', `Message id ${names} is in use already; give each message an id of its own.`, {
+    message_ids: taken,
+  })
 }
 
 async function takenMessageIds(context: HttpContext, ref: ThreadRef, command: Command): Promise<string[]> {
@@ -66,7 +79,9 @@ function accepted(reply: Reply): { outcome: JsonObject; event_seq: number } {
 }
 
 function rejected({ code, message, detail }: Rejection): HttpProblem {
-  return Object.hasOwn(PROBLEMS, code) ? new HttpProblem(code, message, detail) : new HttpProblem('invalid_command', message, detail)
+  return Object.hasOwn(PROBLEMS, code)
+    ? new HttpProblem(code, message, detail)
+    : new HttpProblem('invalid_command', message, detail)
 }
 
 /** The gateway has a deadline of its own; this one holds should it fail to keep it. */
@@ -88,7 +103,11 @@ async function withDeadline<T>(context: HttpContext, sent: Promise<T>): Promise<
 export type Submitted = { run_id: string; dispatch_id: string; status: 'running' | 'queued'; message_ids: string[] }
 
 /** What schemas give for absent fields may be undefined, all the way down. */
-type Loose<T> = T extends readonly (infer U)[] ? Loose<U>[] : T extends object ? { [K in keyof T]: Loose<T[K]> | (undefined extends T[K] ? undefined : never) } : T
+type Loose<T> = T extends readonly (infer U)[]
+  ? Loose<U>[]
+  : T extends object
+    ? { [K in keyof T]: Loose<T[K]> | (undefined extends T[K] ? undefined : never) }
+    : T
 
 /** Leaves out what was not given, so that equal requests are equal commands. */
 export function submitCommand(fields: Loose<Omit<SubmitCommand, 'type'>>): SubmitCommand {
@@ -99,5 +118,7 @@ export function submitCommand(fields: Loose<Omit<SubmitCommand, 'type'>>): Submi
 function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutUndefined)
   if (!isObject(value)) return value
-  return Object.fromEntries(Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : [[key, withoutUndefined(inner)]])))
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : [[key, withoutUndefined(inner)]])),
+  )
 }

@@ -1,4 +1,9 @@
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject, type ZodOpenApiResponseObject } from 'zod-openapi'
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+} from 'zod-openapi'
 import { groupBy } from './group.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
 import type { Route } from './route.ts'
@@ -20,7 +25,11 @@ export function openApiDocument(routes: readonly Route[], version: string): obje
   }
   const value = createDocument({
     openapi: '3.1.0',
-    info: { title: 'Weft', version, description: 'Durable agent threads: every conversation is a workflow that can be steered, watched and never lost.' },
+    info: {
+      title: 'Weft',
+      version,
+      description: 'Durable agent threads: every conversation is a workflow that can be steered, watched and never lost.',
+    },
     paths,
   })
   document = { routes: routes.length, version, value }
@@ -36,7 +45,9 @@ function operation(route: Route): ZodOpenApiOperationObject {
     summary,
     tags: [tag],
     requestParams,
-    ...(body === undefined ? {} : { requestBody: { required: body_optional !== true, content: { 'application/json': { schema: body } } } }),
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: body_optional !== true, content: { 'application/json': { schema: body } } } }),
     responses: { ...answers(route), ...refusals(route) },
   }
 }
@@ -55,6 +66,9 @@ function refusals(route: Route): Record<`${4 | 5}${string}`, ZodOpenApiResponseO
   const byStatus = groupBy(new Set(codes), (code) => String(PROBLEMS[code].status))
   const entries = [...byStatus]
     .filter(([status]) => !(status in route.responses))
-    .map(([status, of]) => [status, { description: of.join(', '), content: { 'application/problem+json': { schema: problem } } }] as const)
+    .map(
+      ([status, of]) =>
+        [status, { description: of.join(', '), content: { 'application/problem+json': { schema: problem } } }] as const,
+    )
   return Object.fromEntries(entries)
 }

@@ -3,7 +3,14 @@ import type { Store } from '../store/store.ts'
 import type { ThreadGateway } from '../temporal/gateway.ts'
 
 /** An agent as /v1/agents shows it; the registry's own summaries fit. */
-export type AgentSummary = { id: string; model: string; tools: string[]; description?: string | null; version: string; limits?: object }
+export type AgentSummary = {
+  id: string
+  model: string
+  tools: string[]
+  description?: string | null
+  version: string
+  limits?: object
+}
 
 /** Where errors that must not leave go to; a pino logger fits. */
 export type HttpLog = { error(facts: object, message: string): void; warn(facts: object, message: string): void }

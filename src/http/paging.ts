@@ -20,6 +20,11 @@ export function pageFrame(scope: string, query: PageQuery, page: Page<unknown>):
 }
 
 /** A page of rows under `items`. */
-export function presentPage<T>(scope: string, query: PageQuery, page: Page<T>, present: (row: T) => Json): { [key: string]: Json } {
+export function presentPage<T>(
+  scope: string,
+  query: PageQuery,
+  page: Page<T>,
+  present: (row: T) => Json,
+): { [key: string]: Json } {
   return { items: page.items.map(present), ...pageFrame(scope, query, page) }
 }

@@ -43,7 +43,11 @@ export function presentTicket(ticket: Ticket): JsonObject {
 }
 
 export function presentRun(run: RunRecord): JsonObject {
-  const waiting = run.waiting && { reason: run.waiting.reason, tickets: run.waiting.tickets.map(presentTicket), since: time(run.waiting.since) }
+  const waiting = run.waiting && {
+    reason: run.waiting.reason,
+    tickets: run.waiting.tickets.map(presentTicket),
+    since: time(run.waiting.since),
+  }
   return {
     ...(run as unknown as JsonObject),
     waiting,
@@ -102,7 +106,8 @@ function presentPayload(payload: JsonObject): JsonObject {
   for (const [key, value] of Object.entries(payload)) {
     if (key.endsWith('_at') && typeof value === 'number') shown[key] = time(value)
     else if (key === 'ticket' && isObject(value)) shown[key] = presentTicket(value as Ticket)
-    else if (key === 'tickets' && Array.isArray(value)) shown[key] = value.map((ticket) => presentTicket(ticket as unknown as Ticket))
+    else if (key === 'tickets' && Array.isArray(value))
+      shown[key] = value.map((ticket) => presentTicket(ticket as unknown as Ticket))
     else shown[key] = value
   }
   return shown

@@ -69,7 +69,14 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
 }
 
 /** The body of every error answer (RFC 9457). `error` repeats `detail` for clients that read only that. */
-export type ProblemBody = JsonObject & { type: string; title: string; status: number; detail: string; code: string; error: string }
+export type ProblemBody = JsonObject & {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
+  error: string
+}
 
 /** Thrown by handlers and middleware; the error middleware turns it into a problem document. */
 export class HttpProblem extends Error {

@@ -12,13 +12,21 @@ export function readInput(route: Route, req: Request, gone: AbortSignal): Input<
   checkJson(req.query)
   const query = read(route.query, withoutAliases(req.query), 'query')
   const body = route.body === undefined ? undefined : readBody(route, req)
-  const input: Input<unknown, unknown, unknown> = { params: params?.data, query, body, headers: singleHeaders(req), prefers: preference(req), gone }
+  const input: Input<unknown, unknown, unknown> = {
+    params: params?.data,
+    query,
+    body,
+    headers: singleHeaders(req),
+    prefers: preference(req),
+    gone,
+  }
   return input as Input<never, never, never>
 }
 
 function readBody(route: Route, req: Request): unknown {
   const given: unknown = req.body
-  if (given === undefined && route.body_optional !== true) throw new HttpProblem('invalid_request', 'The request needs a JSON body.')
+  if (given === undefined && route.body_optional !== true)
+    throw new HttpProblem('invalid_request', 'The request needs a JSON body.')
   checkJson(given)
   return read(route.body, withoutAliases(given ?? {}), 'body')
 }
@@ -34,12 +42,15 @@ function read(schema: z.ZodType | undefined, value: unknown, place: 'query' | 'b
 }
 
 function pathText(path: readonly PropertyKey[]): string {
-  return path.map((key, index) => (typeof key === 'number' ? `[${String(key)}]` : index === 0 ? String(key) : `.${String(key)}`)).join('')
+  return path
+    .map((key, index) => (typeof key === 'number' ? `[${String(key)}]` : index === 0 ? String(key) : `.${String(key)}`))
+    .join('')
 }
 
 /** Our own sentences go on from the field's name; zod's stand behind a colon. */
 function sentence(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type' && issue.input === undefined && /^Invalid input/.test(issue.message)) return `must be ${article(issue.expected)}`
+  if (issue.code === 'invalid_type' && issue.input === undefined && /^Invalid input/.test(issue.message))
+    return `must be ${article(issue.expected)}`
   return /^[a-z]/.test(issue.message) ? issue.message : `is not valid: ${issue.message}`
 }
 
@@ -48,7 +59,9 @@ function article(expected: string): string {
 }
 
 function singleHeaders(req: Request): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(req.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]))
+  return Object.fromEntries(
+    Object.entries(req.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  )
 }
 
 function preference(req: Request): Input<never, never, never>['prefers'] {

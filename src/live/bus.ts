@@ -10,9 +10,27 @@ export type LiveFrame =
   /** An attempt of a model step begins. Sent again, followed by one cumulative delta of each kind, when `sync` asks for it. */
   | { type: 'step_start'; thread_id: string; run_id: string; step: number; attempt: number; message_id: string }
   /** Text or reasoning; `offset` counts UTF-16 units of this kind sent before it in this attempt. */
-  | { type: 'delta'; thread_id: string; run_id: string; step: number; attempt: number; kind: 'text' | 'reasoning'; offset: number; delta: string }
+  | {
+      type: 'delta'
+      thread_id: string
+      run_id: string
+      step: number
+      attempt: number
+      kind: 'text' | 'reasoning'
+      offset: number
+      delta: string
+    }
   | { type: 'tool_call_start'; thread_id: string; run_id: string; step: number; attempt: number; id: string; name: string }
-  | { type: 'tool_call_delta'; thread_id: string; run_id: string; step: number; attempt: number; id: string; offset: number; args_delta: string }
+  | {
+      type: 'tool_call_delta'
+      thread_id: string
+      run_id: string
+      step: number
+      attempt: number
+      id: string
+      offset: number
+      args_delta: string
+    }
   /** A late joiner asks the process that runs the open step to send what it has streamed so far. */
   | { type: 'sync'; thread_id: string }
 

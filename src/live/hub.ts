@@ -100,7 +100,8 @@ function endsStep(frame: Extract<LiveFrame, { type: 'events' }>, step: OpenStep 
     // A step that began since is not ended by word of the one before it, which may arrive late.
     const { step: number, attempt } = event.payload
     if (event.kind === 'InferenceCompleted') return typeof number !== 'number' || number >= step.start.step
-    if (event.kind === 'RunRescheduled') return typeof attempt !== 'number' || number !== step.start.step || attempt > step.start.attempt
+    if (event.kind === 'RunRescheduled')
+      return typeof attempt !== 'number' || number !== step.start.step || attempt > step.start.attempt
     return true
   })
 }

@@ -105,7 +105,7 @@ function splitEvents(thread_id: string, last_seq: number, events: readonly LogEv
 function pieces(text: string): { offset: number; text: string }[] {
   if (text.length <= PIECE_UNITS) return [{ offset: 0, text }]
   const parts: { offset: number; text: string }[] = []
-  for (let offset = 0; offset < text.length; ) {
+  for (let offset = 0; offset < text.length;) {
     let end = Math.min(text.length, offset + PIECE_UNITS)
     const unit = text.charCodeAt(end - 1)
     if (end < text.length && unit >= 0xd800 && unit <= 0xdbff) end -= 1

@@ -21,13 +21,26 @@ describe('cursors', () => {
 
   it('are refused when anything about them was changed', () => {
     const cursor = eventCursor('run:x', 17)
-    for (const other of ['', 'x', `${cursor}A`, cursor.slice(1), cursor.slice(0, -1), cursor.replace(/.$/, (c) => (c === 'A' ? 'B' : 'A')), '=', 'é'])
+    for (const other of [
+      '',
+      'x',
+      `${cursor}A`,
+      cursor.slice(1),
+      cursor.slice(0, -1),
+      cursor.replace(/.$/, (c) => (c === 'A' ? 'B' : 'A')),
+      '=',
+      'é',
+    ])
       expect(() => decodeCursor('run:x', other)).toThrow('The cursor')
   })
 })
 
 describe('ids', () => {
-  const submit = (id?: string) => ({ type: 'submit' as const, mode: 'queue' as const, messages: [{ ...(id === undefined ? {} : { id }), role: 'user' as const, content: 'x' }] })
+  const submit = (id?: string) => ({
+    type: 'submit' as const,
+    mode: 'queue' as const,
+    messages: [{ ...(id === undefined ? {} : { id }), role: 'user' as const, content: 'x' }],
+  })
 
   it('of commands follow from the key, its tenant and route', () => {
     const id = commandId('t', 'r', 'key', submit())
@@ -36,8 +49,12 @@ describe('ids', () => {
     expect(new Set([id, commandId('u', 'r', 'key', submit()), commandId('t', 's', 'key', submit())]).size).toBe(3)
     expect(commandId('t', 'r', null, submit())).not.toBe(commandId('t', 'r', null, submit()))
     expect(commandId('t', 'r', null, submit('m'))).toBe('message:m')
-    expect(commandId('t', 'r', null, { type: 'decision', action: 'resume', tool_call_id: 'c', decision_id: 'd' })).toBe('decision:c:d')
-    expect(commandId('t', 'r', null, { type: 'decision', action: 'resume', tool_call_id: 'c c', decision_id: 'd' })).toMatch(/^own-[0-9a-f]{64}$/)
+    expect(commandId('t', 'r', null, { type: 'decision', action: 'resume', tool_call_id: 'c', decision_id: 'd' })).toBe(
+      'decision:c:d',
+    )
+    expect(commandId('t', 'r', null, { type: 'decision', action: 'resume', tool_call_id: 'c c', decision_id: 'd' })).toMatch(
+      /^own-[0-9a-f]{64}$/,
+    )
   })
 
   it('of threads are UUIDs of version 7, the same for the same key', () => {
@@ -53,7 +70,14 @@ describe('ids', () => {
 describe('names and sizes', () => {
   it('take camelCase for five names, and prefer snake_case', () => {
     const given = { agentId: 'a', threadId: 't', toolCallId: 'c', resourceId: 'r', parentThreadId: 'p', otherId: 'o' }
-    expect(withoutAliases(given)).toEqual({ agent_id: 'a', thread_id: 't', tool_call_id: 'c', resource_id: 'r', parent_thread_id: 'p', otherId: 'o' })
+    expect(withoutAliases(given)).toEqual({
+      agent_id: 'a',
+      thread_id: 't',
+      tool_call_id: 'c',
+      resource_id: 'r',
+      parent_thread_id: 'p',
+      otherId: 'o',
+    })
     expect(withoutAliases({ agentId: 'a', agent_id: 'b' })).toEqual({ agent_id: 'b' })
     expect(withoutAliases(['x'])).toEqual(['x'])
   })

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { AgentSummary } from '../../src/http/options.ts'
 import { PROBLEMS } from '../../src/http/problems.ts'
 import { StoreUnavailable, type Store } from '../../src/store/store.ts'
 import { ThreadUnavailable, type ThreadGateway } from '../../src/temporal/gateway.ts'
@@ -15,7 +16,9 @@ let service: Service
 let client: Client
 let thread_id = ''
 beforeAll(async () => {
-  service = await startService(({ store, gateway }) => ({
+  const second = { id: 'second', model: 'none', tools: [], version: '1' }
+  service = await startService(({ store, gateway, agents }) => ({
+    agents: [...(agents as AgentSummary[]), second],
     store: faulty(store),
     gateway: { ...gateway, send: (ref, command) => (faults.send ?? gateway.send)(ref, command) },
     limits: { command_timeout_ms: 300, stored_wait_ms: 200 },
@@ -136,6 +139,14 @@ describe('refusals of the core', () => {
   })
 })
 
+it('refuses another agent on a run that waits', async () => {
+  const content = '/tool send_email {"to":"a@b.c","subject":"s","body":"b"}'
+  const { body: run } = await client.run(content)
+  const answer = await client.run('x', { thread_id: run.thread_id, agent_id: 'second' })
+  expectProblem(answer, 409, 'agent_conflict')
+  expect(answer.body).toMatchObject({ run_id: run.run_id, agent_id: 'default' })
+})
+
 describe('when something is away', () => {
   it('says 503 with Retry-After for the store', async () => {
     faults.store = () => new StoreUnavailable('connection refused to 10.0.0.1')
@@ -200,7 +211,10 @@ describe('GET /health', () => {
 describe('agents and the contract', () => {
   it('are there to read', async () => {
     const list = expectAnswer(await client.call('GET', '/v1/agents'), 'GET /v1/agents', 200)
-    expect(list).toMatchObject({ total: 1, items: [{ id: 'default', tools: expect.arrayContaining(['get_weather']) }] })
+    expect(list).toMatchObject({
+      total: 2,
+      items: [{ id: 'default', tools: expect.arrayContaining(['get_weather']) }, { id: 'second' }],
+    })
     expect((await client.call('GET', `/v1/agents?cursor=${list.next_cursor as string}`)).body).toMatchObject({
       items: [],
       has_more: false,

@@ -10,13 +10,29 @@ const log = (kind: LogEvent['kind'], payload: object = {}): LogEvent => {
   seq += 1
   return { event_seq: seq, kind, thread_id: 't', run_id, occurred_at: 0, payload } as unknown as LogEvent
 }
-const completed = (step = 1, attempt = 1): LogEvent => log('InferenceCompleted', { step, attempt, model: 'm', usage: {}, duration_ms: 1 })
+const completed = (step = 1, attempt = 1): LogEvent =>
+  log('InferenceCompleted', { step, attempt, model: 'm', usage: {}, duration_ms: 1 })
 const committed = (text: string, step = 1, more: object[] = []): LogEvent =>
-  log('MessageCommitted', { role: 'assistant', step, message_id: `m${String(step)}`, content_blocks: [{ type: 'text', text }, ...more] })
+  log('MessageCommitted', {
+    role: 'assistant',
+    step,
+    message_id: `m${String(step)}`,
+    content_blocks: [{ type: 'text', text }, ...more],
+  })
 const at = (step = 1, attempt = 1) => ({ thread_id: 't', run_id, step, attempt })
 type RunFrame = Extract<LiveFrame, { run_id: string }>
-const stepStart = (step = 1, attempt = 1): RunFrame => ({ type: 'step_start', ...at(step, attempt), message_id: `m${String(step)}` })
-const delta = (offset: number, text: string, step = 1, attempt = 1): RunFrame => ({ type: 'delta', ...at(step, attempt), kind: 'text', offset, delta: text })
+const stepStart = (step = 1, attempt = 1): RunFrame => ({
+  type: 'step_start',
+  ...at(step, attempt),
+  message_id: `m${String(step)}`,
+})
+const delta = (offset: number, text: string, step = 1, attempt = 1): RunFrame => ({
+  type: 'delta',
+  ...at(step, attempt),
+  kind: 'text',
+  offset,
+  delta: text,
+})
 
 /** A started run, and what comes of feeding it in turn. */
 function started(ends_on_wait = false): { projection: RunProjection; feed: (...items: (LogEvent | RunFrame)[]) => Projected[] } {
@@ -28,12 +44,22 @@ function started(ends_on_wait = false): { projection: RunProjection; feed: (...i
   return { projection, feed }
 }
 const kinds = (frames: Projected[]): string[] => frames.map(({ event }) => event.event_type)
-const text = (frames: Projected[]): string => frames.map(({ event }) => (event.event_type === 'text_delta' ? event.delta : '')).join('')
+const text = (frames: Projected[]): string =>
+  frames.map(({ event }) => (event.event_type === 'text_delta' ? event.delta : '')).join('')
 
 describe('the projection of a run', () => {
   it('passes each delta on once, whatever comes twice or overlaps', () => {
     const { feed } = started()
-    const frames = feed(stepStart(), delta(0, 'one '), delta(0, 'one '), stepStart(), delta(0, 'one two '), delta(4, 'two three'), completed(), committed('one two three'))
+    const frames = feed(
+      stepStart(),
+      delta(0, 'one '),
+      delta(0, 'one '),
+      stepStart(),
+      delta(0, 'one two '),
+      delta(4, 'two three'),
+      completed(),
+      committed('one two three'),
+    )
     expect(text(frames)).toBe('one two three')
     expect(kinds(frames)).toEqual(['step_start', 'text_delta', 'text_delta', 'text_delta', 'inference_complete'])
   })
@@ -99,7 +125,14 @@ describe('the projection of a run', () => {
       const frames = feed(stepStart(), delta(0, 'wrong'))
       frames.push(...(first === 'log' ? feed(rescheduled(), stepStart(1, 2)) : feed(stepStart(1, 2), rescheduled())))
       frames.push(...feed(delta(5, 'late'), delta(0, 'right', 1, 2), completed(1, 2), committed('right')))
-      expect(kinds(frames), first).toEqual(['step_start', 'text_delta', 'stream_reset', 'step_start', 'text_delta', 'inference_complete'])
+      expect(kinds(frames), first).toEqual([
+        'step_start',
+        'text_delta',
+        'stream_reset',
+        'step_start',
+        'text_delta',
+        'inference_complete',
+      ])
     }
   })
 
@@ -143,7 +176,9 @@ describe('the projection of a run', () => {
   })
 
   it('waits with its run, or ends the stream', () => {
-    const tickets = [{ ticket_id: 'k', tool_call_id: 'c', tool_name: 'tool', arguments: {}, reason: 'tool_permission', created_at: 0 }]
+    const tickets = [
+      { ticket_id: 'k', tool_call_id: 'c', tool_name: 'tool', arguments: {}, reason: 'tool_permission', created_at: 0 },
+    ]
     for (const ends of [false, true]) {
       const { projection, feed } = started(ends)
       feed(completed(), committed('x'))

@@ -9,7 +9,10 @@ let passes: (type: string) => boolean = () => true
 let service: Service
 let client: Client
 beforeAll(async () => {
-  service = await startService(({ bus }) => ({ bus: lossy(bus), limits: { poll_ms: 150, streams: 4, heartbeat_ms: 100, stall_ms: 1_500 } }))
+  service = await startService(({ bus }) => ({
+    bus: lossy(bus),
+    limits: { poll_ms: 150, streams: 4, heartbeat_ms: 100, stall_ms: 1_500 },
+  }))
   client = createClient(service.url)
 }, 30_000)
 afterAll(() => service.close())
@@ -43,7 +46,10 @@ describe('a stream whose notifications are lost', () => {
       passes = () => true
       expect(frames.at(-1), name).toMatchObject({ event_type: 'run_finish', termination: { type: 'natural_end' } })
       expect(text(frames), name).toBe(frames.at(-1).result.response)
-      expect(frames.map(({ event_type }) => event_type).filter((kind) => kind === 'step_start' || kind === 'inference_complete'), name).toHaveLength(2)
+      expect(
+        frames.map(({ event_type }) => event_type).filter((kind) => kind === 'step_start' || kind === 'inference_complete'),
+        name,
+      ).toHaveLength(2)
     }
   })
 })

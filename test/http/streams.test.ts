@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createClient, type Client } from './support/client.ts'
-import { startService, type Service } from './support/service.ts'
+import { mark, openService, type BlackBox } from './support/service.ts'
 
-let service: Service
+let service: BlackBox
 let client: Client
 beforeAll(async () => {
-  service = await startService()
+  service = await openService()
   client = createClient(service.url)
 }, 30_000)
 afterAll(async () => {
@@ -135,7 +135,7 @@ describe('POST /v1/runs', () => {
   })
 
   it('joins the same run from its start when the key is repeated', async () => {
-    const headers = { 'Idempotency-Key': 'again' }
+    const headers = { 'Idempotency-Key': `again ${mark}` }
     const first = await (await client.stream('POST', '/v1/runs', submit('once'), headers)).all()
     const second = await (await client.stream('POST', '/v1/runs', submit('once'), headers)).all()
     expect(kinds(second)).toEqual(kinds(first))
@@ -144,7 +144,7 @@ describe('POST /v1/runs', () => {
   })
 
   it('replaces the active run', async () => {
-    const first = await client.stream('POST', '/v1/runs', submit('/slow 3000 one two three'))
+    const first = await client.stream('POST', '/v1/runs', submit('/slow 15000 one two three'))
     const { thread_id } = (await first.until(({ event_type }) => event_type === 'run_start')).data
     const second = await client.stream('POST', '/v1/runs', submit('now this', { thread_id }))
     expect((await first.all()).at(-1)).toMatchObject({ event_type: 'run_finish', termination: { type: 'cancelled' } })
@@ -153,7 +153,11 @@ describe('POST /v1/runs', () => {
 
   it('goes on without its caller, or stops where that was asked for', async () => {
     for (const on_disconnect of ['continue', 'cancel']) {
-      const stream = await client.stream('POST', '/v1/runs', submit('/slow 600 one two three four', { on_disconnect }))
+      const stream = await client.stream(
+        'POST',
+        '/v1/runs',
+        submit(`/slow ${on_disconnect === 'cancel' ? '15000' : '600'} one two three four`, { on_disconnect }),
+      )
       const { run_id } = (await stream.until(({ event_type }) => event_type === 'text_delta' || event_type === 'run_start')).data
       const id = run_id ?? stream.frames[0]?.data.run_id
       stream.close()
@@ -165,9 +169,9 @@ describe('POST /v1/runs', () => {
 
 describe('GET /v1/runs/:id/stream', () => {
   it('brings a late joiner what the open step has streamed so far, then the rest', async () => {
-    const first = await client.stream('POST', '/v1/runs', submit('/slow 900 one two three four five six seven eight'))
+    const first = await client.stream('POST', '/v1/runs', submit('/slow 2500 one two three four five six seven eight'))
     await first.until(({ event_type }) => event_type === 'text_delta')
-    const { run_id } = first.frames[0]?.data
+    const { run_id } = (await first.until(({ event_type }) => event_type === 'run_start')).data
     const joined = await client.stream('GET', `/v1/runs/${run_id as string}/stream`)
     const [late, all] = [await joined.all(), await first.all()]
     expect(text(late)).toBe(text(all))

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createClient, expectProblem, type Client } from './support/client.ts'
 import { expectAnswer } from './support/contract.ts'
-import { startService, type Service } from './support/service.ts'
+import { mark, openService, type BlackBox } from './support/service.ts'
 
-let service: Service
+let service: BlackBox
 let client: Client
 beforeAll(async () => {
-  service = await startService()
+  service = await openService()
   client = createClient(service.url)
 }, 30_000)
 afterAll(async () => {
@@ -18,23 +18,24 @@ const create = async (body: object = {}): Promise<any> =>
 
 describe('threads', () => {
   it('are created, with an id of the client or of ours', async () => {
-    const thread = await create({ id: 'My.thread_1-x', title: 'A title', resourceId: 'r1', custom: { a: 1 } })
+    const id = `My.thread_1-${mark}`
+    const thread = await create({ id, title: 'A title', resourceId: 'r1', custom: { a: 1 } })
     expect(thread).toMatchObject({
-      id: 'My.thread_1-x',
+      id,
       metadata: { title: 'A title', custom: { a: 1 } },
       resource_id: 'r1',
       status: 'idle',
-      workflow_id: 'default/My.thread_1-x',
+      workflow_id: `default/${id}`,
     })
     expect(thread.metadata.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
     expect((await create()).id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
-    expectProblem(await client.call('POST', '/v1/threads', { id: 'My.thread_1-x' }), 409, 'thread_exists')
+    expectProblem(await client.call('POST', '/v1/threads', { id }), 409, 'thread_exists')
     expectProblem(await client.call('POST', '/v1/threads', { id: 'a b' }), 400, 'invalid_request')
     expectProblem(await client.call('POST', '/v1/threads', { parent_thread_id: 'nobody' }), 400, 'parent_not_found')
   })
 
   it('are created once with an Idempotency-Key', async () => {
-    const headers = { 'Idempotency-Key': 'thread-key' }
+    const headers = { 'Idempotency-Key': `thread ${mark}` }
     const first = await client.call('POST', '/v1/threads', { title: 'x' }, headers)
     const second = await client.call('POST', '/v1/threads', { title: 'x' }, headers)
     expect(second.body).toEqual(first.body)
@@ -45,8 +46,8 @@ describe('threads', () => {
     const parent = await create()
     const ids: string[] = []
     for (let n = 0; n < 5; n++)
-      ids.unshift((await create({ resource_id: 'list', parent_thread_id: n < 2 ? parent.id : null })).id)
-    const path = '/v1/threads?resource_id=list'
+      ids.unshift((await create({ resource_id: `list-${mark}`, parent_thread_id: n < 2 ? parent.id : null })).id)
+    const path = `/v1/threads?resource_id=list-${mark}`
     const first = expectAnswer(await client.call('GET', `${path}&limit=2`), 'GET /v1/threads', 200)
     expect(first).toMatchObject({ total: 5, has_more: true, limit: 2, offset: 0 })
     const second = expectAnswer(
@@ -66,7 +67,7 @@ describe('threads', () => {
     expect((await client.call('GET', `${path}&updated_after=2999-01-01T00:00:00Z`)).body.total).toBe(0)
     expect((await client.call('GET', `${path}&status=waiting`)).body.total).toBe(0)
     const summaries = expectAnswer(
-      await client.call('GET', '/v1/threads/summaries?resource_id=list'),
+      await client.call('GET', `/v1/threads/summaries?resource_id=list-${mark}`),
       'GET /v1/threads/summaries',
       200,
     )

@@ -36,14 +36,18 @@ export function sendProblem(res: Response, problem: HttpProblem): void {
 /** Whatever was thrown, as one of the table's problems. */
 export function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error
-  if (error instanceof StoreUnavailable) return new HttpProblem('store_unavailable', 'The store cannot be reached; try again in a moment.')
+  if (error instanceof StoreUnavailable)
+    return new HttpProblem('store_unavailable', 'The store cannot be reached; try again in a moment.')
   if (error instanceof InvalidCursor) return new HttpProblem('invalid_cursor', 'The cursor is not one of this list.')
   if (error instanceof ThreadUnavailable) {
     const seconds = String(Math.max(1, Math.ceil(error.retry_after_ms / 1000)))
     const detail = 'The thread did not answer in time; send the request again with the same Idempotency-Key.'
     return new HttpProblem('thread_unavailable', detail, {}, { 'Retry-After': seconds })
   }
-  return parserProblem(error) ?? new HttpProblem('internal_error', 'Something went wrong on our side; the log of the service says what.')
+  return (
+    parserProblem(error) ??
+    new HttpProblem('internal_error', 'Something went wrong on our side; the log of the service says what.')
+  )
 }
 
 /** What Express and its body parser throw: plain errors with a `status` and, from the parser, a `type`. */
@@ -51,9 +55,12 @@ function parserProblem(error: unknown): HttpProblem | null {
   if (!(error instanceof Error) || !isObject(error)) return null
   const { type, status } = error as { type?: unknown; status?: unknown }
   if (error instanceof URIError) return new HttpProblem('not_found', 'The address holds an escape that is not valid.')
-  if (type === 'entity.too.large') return new HttpProblem('body_too_large', 'The body is larger than the service takes; send less, or give media by url.')
+  if (type === 'entity.too.large')
+    return new HttpProblem('body_too_large', 'The body is larger than the service takes; send less, or give media by url.')
   if (type === 'entity.parse.failed') return new HttpProblem('malformed_json', 'The body is not valid JSON.')
-  if (status === 415) return new HttpProblem('unsupported_media_type', 'Send the body as UTF-8 JSON, uncompressed or as gzip, deflate or br.')
-  if (typeof status === 'number' && status >= 400 && status < 500) return new HttpProblem('invalid_request', 'The request cannot be read.')
+  if (status === 415)
+    return new HttpProblem('unsupported_media_type', 'Send the body as UTF-8 JSON, uncompressed or as gzip, deflate or br.')
+  if (typeof status === 'number' && status >= 400 && status < 500)
+    return new HttpProblem('invalid_request', 'The request cannot be read.')
   return null
 }

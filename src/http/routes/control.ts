@@ -40,11 +40,16 @@ export function controlRoutes(): Route[] {
         const key = idempotencyKey(headers)
         await requireThread(context, id)
         const command = { type: 'interrupt' as const, mode: 'graceful' as const, queue: body.queue }
-        const { outcome } = await sendCommand<{ superseded_dispatches: number; run_id: string | null }>(context, refOf(context, id), command, {
-          route: 'POST /v1/threads/interrupt',
-          key,
-          gone,
-        })
+        const { outcome } = await sendCommand<{ superseded_dispatches: number; run_id: string | null }>(
+          context,
+          refOf(context, id),
+          command,
+          {
+            route: 'POST /v1/threads/interrupt',
+            key,
+            gone,
+          },
+        )
         const { run_id, superseded_dispatches } = outcome
         return json({ status: 'interrupt_requested', thread_id: id, run_id, superseded_dispatches }, 202)
       },

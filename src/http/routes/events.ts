@@ -48,7 +48,11 @@ export function eventRoutes(): Route[] {
   })
 }
 
-async function list(context: HttpContext, kind: Kind, input: Input<{ id: string }, z.output<typeof eventQuery>, undefined>): Promise<HttpResponse> {
+async function list(
+  context: HttpContext,
+  kind: Kind,
+  input: Input<{ id: string }, z.output<typeof eventQuery>, undefined>,
+): Promise<HttpResponse> {
   const { scope, ...source } = await sourceOf(context, kind, input.params.id)
   const after_seq = input.query.cursor === undefined ? 0 : decodeEventCursor(scope, input.query.cursor)
   if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)

@@ -11,7 +11,12 @@ import { checkSizes, mailboxAccepted, postMailbox } from '../schemas/messages.ts
 import { dispatchQuery, dispatchRecord } from '../schemas/runs.ts'
 import { isObject, type Json } from '../../thread/json.ts'
 
-const byThread = { path: '/v1/threads/:id/mailbox', params: z.object({ id: threadId }), missing: 'thread_not_found', tag: 'Mailbox' } as const
+const byThread = {
+  path: '/v1/threads/:id/mailbox',
+  params: z.object({ id: threadId }),
+  missing: 'thread_not_found',
+  tag: 'Mailbox',
+} as const
 
 export function mailboxRoutes(): Route[] {
   return [
@@ -21,7 +26,15 @@ export function mailboxRoutes(): Route[] {
       summary: 'Submit an opaque payload in the background; creates the thread when it is new',
       body: postMailbox,
       responses: { '201': { description: 'Accepted', schema: mailboxAccepted } },
-      problems: ['thread_deleted', 'payload_too_large', 'agent_conflict', 'idempotency_conflict', 'queue_full', 'thread_unavailable', 'needs_reconcile'],
+      problems: [
+        'thread_deleted',
+        'payload_too_large',
+        'agent_conflict',
+        'idempotency_conflict',
+        'queue_full',
+        'thread_unavailable',
+        'needs_reconcile',
+      ],
       async handle(context, { params: { id }, body, headers, gone }) {
         const messages = [{ role: 'user' as const, content: textOf(body.payload) }]
         checkSizes(messages)

@@ -43,7 +43,9 @@ export function messageRoutes(): Route[] {
         const route = 'POST /v1/threads/messages'
         const { outcome } = await sendCommand<Submitted>(context, refOf(context, id), command, { route, key, gone })
         const { status, run_id, dispatch_id, message_ids } = outcome
-        return json({ status, thread_id: id, run_id, dispatch_id, message_ids }, 202, { 'Content-Location': `/v1/runs/${run_id}` })
+        return json({ status, thread_id: id, run_id, dispatch_id, message_ids }, 202, {
+          'Content-Location': `/v1/runs/${run_id}`,
+        })
       },
     }),
     route({

@@ -103,7 +103,9 @@ export function runRoutes(): Route[] {
       method: 'get',
       path: '/v1/threads/:id/runs/active',
       summary: 'The open run of a thread, if any',
-      responses: { '200': { description: 'The run that runs or waits, or null', schema: z.object({ active_run: runRecord.nullable() }) } },
+      responses: {
+        '200': { description: 'The run that runs or waits, or null', schema: z.object({ active_run: runRecord.nullable() }) },
+      },
       problems: GONE,
       async handle(context, input) {
         const { active_run_id } = await requireThread(context, input.params.id)

@@ -53,7 +53,10 @@ export function serviceRoutes(allRoutes: () => Route[]): Route[] {
       path: '/health',
       tag: 'Service',
       summary: 'Whether threads can be served',
-      responses: { '200': { description: 'All is well', schema: healthView }, '503': { description: 'A component is down', schema: healthView } },
+      responses: {
+        '200': { description: 'All is well', schema: healthView },
+        '503': { description: 'A component is down', schema: healthView },
+      },
       problems: [],
       async handle(context) {
         const [store, temporal, worker] = await Promise.all([
@@ -120,7 +123,12 @@ async function probe(context: HttpContext, ping: () => Promise<void>): Promise<C
       clearTimeout(timer)
     })
   })
-  const well = await Promise.race([ping().then(() => true).catch(() => false), timeout])
+  const well = await Promise.race([
+    ping()
+      .then(() => true)
+      .catch(() => false),
+    timeout,
+  ])
   late.abort()
   return well ? { status: 'ok', latency_ms: Math.round((performance.now() - began) * 10) / 10 } : { status: 'down' }
 }
@@ -128,4 +136,3 @@ async function probe(context: HttpContext, ping: () => Promise<void>): Promise<C
 function html(body: string) {
   return { kind: 'text' as const, status: 200, body, type: 'text/html; charset=utf-8' }
 }
-

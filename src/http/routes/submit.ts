@@ -46,7 +46,8 @@ export function submitRoutes(): Route[] {
       ],
       async handle(context, { body, headers, prefers, gone }) {
         const streams = prefers('text/event-stream', 'application/json')
-        if (streams === null) throw new HttpProblem('not_acceptable', 'This address answers with text/event-stream or application/json.')
+        if (streams === null)
+          throw new HttpProblem('not_acceptable', 'This address answers with text/event-stream or application/json.')
         if (streams) checkStreams(context)
         const { agent_id, messages, metadata, overrides, queue, parent_run_id, transport_request_id, on_disconnect } = body
         checkAgent(context, agent_id)
@@ -54,8 +55,18 @@ export function submitRoutes(): Route[] {
         const key = idempotencyKey(headers)
         const thread_id = body.thread_id ?? newThreadId(context.tenant, key)
         // A refused start would leave an empty workflow behind.
-        if (body.thread_id !== undefined && (await context.store.threads.get(context.tenant, thread_id)) === 'deleted') throw threadDeleted()
-        const command = submitCommand({ mode: 'foreground', agent_id, messages, metadata, overrides, queue, parent_run_id, transport_request_id })
+        if (body.thread_id !== undefined && (await context.store.threads.get(context.tenant, thread_id)) === 'deleted')
+          throw threadDeleted()
+        const command = submitCommand({
+          mode: 'foreground',
+          agent_id,
+          messages,
+          metadata,
+          overrides,
+          queue,
+          parent_run_id,
+          transport_request_id,
+        })
         const inbox = listen(context, thread_id, gone)
         try {
           const sent = await sendCommand<Submitted>(context, refOf(context, thread_id), command, { route: ROUTE, key, gone })
@@ -69,7 +80,10 @@ export function submitRoutes(): Route[] {
           }
           const run = await waitForRun(context, { thread_id, run_id, inbox, until: isSettled, min_seq: sent.event_seq, gone })
           inbox.close()
-          if (run === null) throw new HttpProblem('thread_unavailable', 'The service closes; the run goes on. Ask for it in a moment.', { run_id })
+          if (run === null)
+            throw new HttpProblem('thread_unavailable', 'The service closes; the run goes on. Ask for it in a moment.', {
+              run_id,
+            })
           return json(presentRun(run), 200, location)
         } catch (error) {
           inbox.close()

@@ -10,7 +10,15 @@ import { HttpProblem } from '../problems.ts'
 import { json, noContent } from '../response.ts'
 import { route, type Route } from '../route.ts'
 import { listOf, threadId } from '../schemas/common.ts'
-import { deleteQuery, patchMetadata, patchThread, postThread, threadQuery, threadSummary, threadView } from '../schemas/threads.ts'
+import {
+  deleteQuery,
+  patchMetadata,
+  patchThread,
+  postThread,
+  threadQuery,
+  threadSummary,
+  threadView,
+} from '../schemas/threads.ts'
 
 const params = z.object({ id: threadId })
 const one = { params, missing: 'thread_not_found', tag: 'Threads' } as const
@@ -103,7 +111,10 @@ export function threadRoutes(): Route[] {
         await requireThread(context, id)
         const deleted = await context.store.threads.delete(context.tenant, id, input.query.child_strategy)
         if (deleted.status === 'has_children')
-          throw new HttpProblem('thread_has_children', 'The thread has children; delete them first, or use child_strategy=detach or cascade.')
+          throw new HttpProblem(
+            'thread_has_children',
+            'The thread has children; delete them first, or use child_strategy=detach or cascade.',
+          )
         if (deleted.status !== 'deleted') throw threadDeleted()
         await Promise.all(deleted.ids.map((each) => endWorkflow(context, each)))
         return noContent()
@@ -117,7 +128,9 @@ function view(context: HttpContext, row: ThreadRow): JsonObject {
 }
 
 function filterOf({ resource_id, parent_thread_id, root, status, updated_after }: ThreadQuery): ThreadFilter {
-  const given = Object.entries({ resource_id, parent_thread_id, root, status, updated_after }).filter(([, value]) => value !== undefined)
+  const given = Object.entries({ resource_id, parent_thread_id, root, status, updated_after }).filter(
+    ([, value]) => value !== undefined,
+  )
   return Object.fromEntries(given) as ThreadFilter
 }
 
@@ -127,11 +140,17 @@ async function create(context: HttpContext, thread: NewThread, repeatable: boole
   if (created.status === 'created') return created.thread
   if (created.status === 'deleted') throw threadDeleted()
   if (created.status === 'parent_not_found') throw parentNotFound()
-  if (!repeatable) throw new HttpProblem('thread_exists', `There is a thread "${thread.id}" already; use it, or choose another id.`, { thread_id: thread.id })
+  if (!repeatable)
+    throw new HttpProblem('thread_exists', `There is a thread "${thread.id}" already; use it, or choose another id.`, {
+      thread_id: thread.id,
+    })
   const row = await requireThread(context, thread.id)
   // Once the thread has been changed, nothing tells what it was created with.
   if (row.created_at === row.updated_at && !sameThread(row, thread))
-    throw new HttpProblem('idempotency_conflict', 'This key was used before with another request; give each request a key of its own.')
+    throw new HttpProblem(
+      'idempotency_conflict',
+      'This key was used before with another request; give each request a key of its own.',
+    )
   return row
 }
 
@@ -146,7 +165,8 @@ async function patch(context: HttpContext, id: string, body: z.output<typeof pat
   const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
   if (Object.keys(given).length === 0) return row
   const patched = await context.store.threads.patch(context.tenant, id, given)
-  if (patched === 'cycle') throw new HttpProblem('parent_cycle', 'The parent is this thread itself or one of its descendants; choose another.')
+  if (patched === 'cycle')
+    throw new HttpProblem('parent_cycle', 'The parent is this thread itself or one of its descendants; choose another.')
   if (patched === 'parent_not_found') throw parentNotFound()
   if (patched === null) throw threadDeleted()
   return patched

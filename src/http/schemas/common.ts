@@ -7,17 +7,25 @@ import { isObject } from '../../thread/json.ts'
 export const threadId = z
   .string()
   .regex(/^[A-Za-z0-9_.-]{1,128}$/, 'must be 1 to 128 letters, digits, "-", "_" or "."')
-  .meta({ id: 'ThreadId', description: 'A UUIDv7, or the id that the client chose', example: '01984f6e-5d2b-7c3a-9f10-2b4c6d8e0f12' })
+  .meta({
+    id: 'ThreadId',
+    description: 'A UUIDv7, or the id that the client chose',
+    example: '01984f6e-5d2b-7c3a-9f10-2b4c6d8e0f12',
+  })
 /** A run's, dispatch's, ticket's or pending message's id as it stands in a path. */
 export const anyId = z.string().regex(/^[A-Za-z0-9_.:-]{1,160}$/, 'is not an id')
 /** The caller's own name for its request, kept with the run. */
-export const transportId = z.string().regex(/^[A-Za-z0-9_.:/-]{1,256}$/, 'must be 1 to 256 letters, digits, "-", "_", ".", ":" or "/"')
+export const transportId = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:/-]{1,256}$/, 'must be 1 to 256 letters, digits, "-", "_", ".", ":" or "/"')
 export const messageId = z
   .string()
   .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, "-", "_", "." or ":"')
   .meta({ description: 'Chosen by the client; a repeat of the same id is refused', example: 'msg-1' })
 
-export const timestamp = z.iso.datetime().meta({ description: 'RFC 3339, UTC, with milliseconds', example: '2025-01-31T12:00:00.000Z' })
+export const timestamp = z.iso
+  .datetime()
+  .meta({ description: 'RFC 3339, UTC, with milliseconds', example: '2025-01-31T12:00:00.000Z' })
 export const json = z.json().meta({ id: 'Json', description: 'Any JSON value' })
 export const jsonObject = z.record(z.string(), z.json()).meta({ id: 'JsonObject', description: 'A JSON object' })
 
@@ -43,12 +51,19 @@ export function withoutAliases(value: unknown): unknown {
 export const DEFAULT_LIMIT = 50
 export const MAX_LIMIT = 200
 
-const whole = (sentence: string) => z.string().regex(/^-?\d{1,15}$/, sentence).transform(Number)
+const whole = (sentence: string) =>
+  z
+    .string()
+    .regex(/^-?\d{1,15}$/, sentence)
+    .transform(Number)
 /** Clamped to 1..200, never refused for being out of range. */
 export const limit = whole('must be a whole number')
   .transform((n) => Math.min(MAX_LIMIT, Math.max(1, n)))
   .optional()
-  .meta({ description: `Page size, 1 to ${String(MAX_LIMIT)} (values outside are clamped); ${String(DEFAULT_LIMIT)} if absent`, override: { type: 'integer' } })
+  .meta({
+    description: `Page size, 1 to ${String(MAX_LIMIT)} (values outside are clamped); ${String(DEFAULT_LIMIT)} if absent`,
+    override: { type: 'integer' },
+  })
 export const offset = whole('must be a whole number')
   .transform((n) => Math.max(0, n))
   .optional()

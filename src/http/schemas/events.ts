@@ -26,9 +26,15 @@ export const runStreamQuery = z.object({
   from: z.enum(['start']).optional().meta({ description: 'Replay the run from its beginning instead of joining its open step' }),
 })
 
-const tool_result = z.object({ tool_name: z.string(), status: z.enum(['success', 'pending', 'error']), data: json, message: z.string().optional() })
+const tool_result = z.object({
+  tool_name: z.string(),
+  status: z.enum(['success', 'pending', 'error']),
+  data: json,
+  message: z.string().optional(),
+})
 const id = z.string()
-const frame = <T extends string, S extends z.ZodRawShape>(event_type: T, shape: S) => z.object({ event_type: z.literal(event_type), ...shape })
+const frame = <T extends string, S extends z.ZodRawShape>(event_type: T, shape: S) =>
+  z.object({ event_type: z.literal(event_type), ...shape })
 
 /** The frames of a run's stream, tagged by `event_type`. */
 export const runEvent = z
@@ -40,7 +46,12 @@ export const runEvent = z
     frame('tool_call_start', { id, name: z.string() }),
     frame('tool_call_delta', { id, args_delta: z.string() }),
     frame('tool_call_ready', { id, name: z.string(), arguments: json }),
-    frame('tool_call_done', { id, message_id: id.nullable(), result: tool_result, outcome: z.enum(['succeeded', 'failed', 'suspended']) }),
+    frame('tool_call_done', {
+      id,
+      message_id: id.nullable(),
+      result: tool_result,
+      outcome: z.enum(['succeeded', 'failed', 'suspended']),
+    }),
     frame('tool_call_resumed', { target_id: id, result: json }),
     frame('tool_call_cancel', { id, name: z.string(), reason: z.string() }),
     frame('inference_complete', { model: z.string(), usage: jsonObject.optional(), duration_ms: z.number() }),
@@ -60,7 +71,14 @@ export const runEvent = z
 export type RunEvent = z.infer<typeof runEvent>
 
 export const agentView = z
-  .object({ id, model: z.string(), tools: z.array(z.string()), description: z.string().nullable(), version: z.string(), limits: jsonObject.optional() })
+  .object({
+    id,
+    model: z.string(),
+    tools: z.array(z.string()),
+    description: z.string().nullable(),
+    version: z.string(),
+    limits: jsonObject.optional(),
+  })
   .meta({ id: 'Agent' })
 const component = z.object({ status: z.enum(['ok', 'down', 'unknown']), latency_ms: z.number().optional() })
 export const healthView = z.object({

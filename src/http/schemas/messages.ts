@@ -4,7 +4,19 @@ import { MAX_CONTENT_BYTES, MAX_MESSAGES_PER_SUBMIT, MAX_METADATA_BYTES } from '
 import { SUBMITTABLE_ROLES, type MessageInput } from '../../thread/message.ts'
 import { BOUNDARIES } from '../../thread/pending.ts'
 import { HttpProblem } from '../problems.ts'
-import { anyId, cursor, json, jsonObject, limit, messageId, offset, sequence, threadId, timestamp, transportId } from './common.ts'
+import {
+  anyId,
+  cursor,
+  json,
+  jsonObject,
+  limit,
+  messageId,
+  offset,
+  sequence,
+  threadId,
+  timestamp,
+  transportId,
+} from './common.ts'
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
 const mediaFields = {
@@ -12,7 +24,8 @@ const mediaFields = {
   url: z.url().max(8_192).optional(),
   data: z.string().min(1).optional().meta({ description: 'Base64' }),
 }
-const oneSource = (part: { url?: string | undefined; data?: string | undefined }) => (part.url === undefined) !== (part.data === undefined)
+const oneSource = (part: { url?: string | undefined; data?: string | undefined }) =>
+  (part.url === undefined) !== (part.data === undefined)
 const sourceSentence = { error: 'needs either url or data' }
 const imagePart = z.object({ type: z.literal('image'), ...mediaFields }).refine(oneSource, sourceSentence)
 const filePart = z.object({ type: z.literal('file'), ...mediaFields }).refine(oneSource, sourceSentence)
@@ -31,7 +44,9 @@ export const messageInput = z
   .object({
     id: messageId.optional(),
     role,
-    content: z.union([z.string(), z.array(inputPart).min(1)], { error: 'must be a string or a list of parts of type text, image or file' }),
+    content: z.union([z.string(), z.array(inputPart).min(1)], {
+      error: 'must be a string or a list of parts of type text, image or file',
+    }),
     visibility: z.enum(['external', 'internal']).optional(),
     metadata: jsonObject.optional(),
   })
@@ -40,11 +55,15 @@ export const messageInputs = z
   .array(messageInput, { error: 'must be a list of messages' })
   .min(1, 'needs at least one message')
   .max(MAX_MESSAGES_PER_SUBMIT, `takes at most ${String(MAX_MESSAGES_PER_SUBMIT)} messages`)
-  .refine((messages) => new Set(messages.map(({ id }, index) => id ?? index)).size === messages.length, { error: 'has the same message id twice' })
+  .refine((messages) => new Set(messages.map(({ id }, index) => id ?? index)).size === messages.length, {
+    error: 'has the same message id twice',
+  })
 
 export const delivery = z
   .object({
-    boundary: z.enum(BOUNDARIES as readonly ['interrupt', 'next_step', 'on_natural_end', 'resume_input', 'new_run']).default('new_run'),
+    boundary: z
+      .enum(BOUNDARIES as readonly ['interrupt', 'next_step', 'on_natural_end', 'resume_input', 'new_run'])
+      .default('new_run'),
     granularity: z.enum(['one', 'batch']).default('batch'),
     barrier: z.boolean().default(false),
     target_run_id: anyId.optional(),
@@ -72,7 +91,9 @@ export function checkSizes(messages: readonly MessageInput[], objects: { [name: 
     const size = value === undefined ? 0 : jsonSize(value)
     if (size <= MAX_METADATA_BYTES) continue
     const limit = String(MAX_METADATA_BYTES)
-    throw new HttpProblem('payload_too_large', `${name} has ${String(size)} bytes as JSON; at most ${limit} are kept.`, { max_bytes: MAX_METADATA_BYTES })
+    throw new HttpProblem('payload_too_large', `${name} has ${String(size)} bytes as JSON; at most ${limit} are kept.`, {
+      max_bytes: MAX_METADATA_BYTES,
+    })
   }
   const bytes = contentBytes(messages)
   if (bytes <= MAX_CONTENT_BYTES) return
@@ -119,9 +140,7 @@ export const messageQuery = z.object({
 export const postMessages = z.object({
   messages: messageInputs,
   agent_id: z.string().min(1).optional(),
-  mode: z
-    .enum(['queue'], { error: 'must be queue: other modes are not offered yet' })
-    .default('queue'),
+  mode: z.enum(['queue'], { error: 'must be queue: other modes are not offered yet' }).default('queue'),
   delivery: z.undefined({ error: 'is not offered yet: messages are read by the next run' }).optional(),
   metadata: jsonObject.optional(),
   transport_request_id: transportId.optional(),

@@ -29,7 +29,10 @@ export const postRun = z.object({
 
 const termination = z
   .object({ type: z.string(), value: json.optional() })
-  .meta({ id: 'Termination', description: 'natural_end, stopped, cancelled, blocked, error, coalesced or superseded; suspended on a stream that pauses' })
+  .meta({
+    id: 'Termination',
+    description: 'natural_end, stopped, cancelled, blocked, error, coalesced or superseded; suspended on a stream that pauses',
+  })
 export const ticket = z
   .object({
     ticket_id: z.string(),
@@ -53,7 +56,11 @@ export const runRecord = z
     status: z.enum(['created', 'running', 'waiting', 'done']),
     termination: termination.nullable(),
     waiting: z.object({ reason: z.string(), tickets: z.array(ticket), since: timestamp }).nullable(),
-    input: z.object({ trigger_message_ids: z.array(z.string()), message_seq_from: z.int().nullable(), message_seq_to: z.int().nullable() }),
+    input: z.object({
+      trigger_message_ids: z.array(z.string()),
+      message_seq_from: z.int().nullable(),
+      message_seq_to: z.int().nullable(),
+    }),
     output: z.object({ message_ids: z.array(z.string()) }),
     final_output: z.string().nullable(),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
@@ -119,7 +126,10 @@ export const postDecision = z
     reason: z.string().max(4_096).optional(),
     decision_id: anyId.optional(),
   })
-  .refine((body) => body.tool_call_id !== undefined || body.ticket_id !== undefined, { error: 'needs tool_call_id or ticket_id', path: ['tool_call_id'] })
+  .refine((body) => body.tool_call_id !== undefined || body.ticket_id !== undefined, {
+    error: 'needs tool_call_id or ticket_id',
+    path: ['tool_call_id'],
+  })
 export const decisionAccepted = z.object({
   status: z.literal('decision_submitted'),
   thread_id: z.string(),

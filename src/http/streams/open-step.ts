@@ -49,7 +49,9 @@ export function openStep(step: number, attempt: number, message_id: string): Ope
       const announced = announce(part.tool_call_id, part.tool_name)
       // Arguments as the model wrote them may differ in white space; then tool_call_ready alone brings them.
       const rest = calls.get(part.tool_call_id)?.args.complete(JSON.stringify(part.arguments ?? null)) ?? ''
-      return rest === '' ? announced : [...announced, { event_type: 'tool_call_delta' as const, id: part.tool_call_id, args_delta: rest }]
+      return rest === ''
+        ? announced
+        : [...announced, { event_type: 'tool_call_delta' as const, id: part.tool_call_id, args_delta: rest }]
     })
     return [...deltas('reasoning', reasoning), ...deltas('text', answer), ...started]
   }

@@ -38,7 +38,12 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
   let synced_at = 0
 
   const send = (projected: readonly Projected[]): Promise<void> =>
-    sink.send(projected.map(({ event, seq }) => ({ data: event, id: seq === undefined ? undefined : eventCursor(runScope(run_id), seq) })))
+    sink.send(
+      projected.map(({ event, seq }) => ({
+        data: event,
+        id: seq === undefined ? undefined : eventCursor(runScope(run_id), seq),
+      })),
+    )
   const deliver = async (events: LogEvent[]): Promise<void> => {
     for (const event of events) {
       const frames = projection.log(event)

@@ -49,7 +49,11 @@ export async function waitUntilStored(context: HttpContext, thread_id: string, e
 }
 
 async function storedSeq(context: HttpContext, thread_id: string): Promise<number> {
-  const { last_seq } = await context.store.conversation.listEvents(context.tenant, { thread_id, after_seq: Number.MAX_SAFE_INTEGER, limit: 1 })
+  const { last_seq } = await context.store.conversation.listEvents(context.tenant, {
+    thread_id,
+    after_seq: Number.MAX_SAFE_INTEGER,
+    limit: 1,
+  })
   return last_seq
 }
 

@@ -32,6 +32,18 @@ export type Service = {
   close(): Promise<void>
 }
 
+/** What a black-box test needs: an address, and what went wrong inside where that can be seen. */
+export type BlackBox = Pick<Service, 'url' | 'errors' | 'close'>
+
+/** Names that no earlier run of the tests has used: a running service remembers. */
+export const mark = Date.now().toString(36)
+
+/** A service of its own for a test file, or the one that WEFT_TEST_URL names (its agents: those of the default). */
+export function openService(): Promise<BlackBox> {
+  const url = process.env['WEFT_TEST_URL']
+  return url === undefined ? startService() : Promise.resolve({ url, errors: [], close: () => Promise.resolve() })
+}
+
 /** The façade over a real store and the real core, on a free port. `change`: parts to replace, made from the real ones. */
 export async function startService(change: (parts: HttpOptions) => Partial<HttpOptions> = () => ({})): Promise<Service> {
   const store = await createStore({ timeout_ms: 5_000 })
