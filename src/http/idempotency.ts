@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Command } from '../thread/command.ts'
-import { deriveId, hash128 } from '../thread/ids.ts'
-import { canonicalJson } from '../thread/json.ts'
+import { deriveId } from '../thread/ids.ts'
+import { hashBody, ownId } from '../thread/ledger.ts'
 import { parseCommand } from '../thread/parse.ts'
 import { HttpProblem } from './problems.ts'
 
@@ -20,21 +20,13 @@ export function idempotencyKey(headers: Readonly<Record<string, string | undefin
 export function commandId(tenant: string, route: string, key: string | null, command: Command): string {
   if (key !== null) return `key-${createHash('sha256').update(`${tenant}:${route}:${key}`).digest('hex')}`
   const own = ownId(command)
-  if (own !== null && /^[A-Za-z0-9_.:/-]{1,200}$/.test(own)) return own
-  return own === null ? randomUUID() : `own-${createHash('sha256').update(own).digest('hex')}`
+  if (own !== undefined && /^[A-Za-z0-9_.:/-]{1,200}$/.test(own)) return own
+  return own === undefined ? randomUUID() : `own-${createHash('sha256').update(own).digest('hex')}`
 }
 
 /** True where a repeat of the request would carry the same command id. */
 export function isRepeatable(key: string | null, command: Command): boolean {
-  return key !== null || ownId(command) !== null
-}
-
-function ownId(command: Command): string | null {
-  if (command.type === 'decision' && command.decision_id !== undefined) {
-    return `decision:${command.tool_call_id ?? command.ticket_id ?? ''}:${command.decision_id}`
-  }
-  const only = command.type === 'submit' && command.messages.length === 1 ? command.messages[0] : undefined
-  return only?.id === undefined ? null : `message:${only.id}`
+  return key !== null || ownId(command) !== undefined
 }
 
 /** The id of a thread that the request creates: the same for a repeat with the same key. */
@@ -53,7 +45,5 @@ export function uuidv7(now: number = Date.now()): string {
 export function bodyHash(command: Command): string | null {
   const { type, ...raw } = command
   const parsed = parseCommand(type, raw)
-  if (!parsed.ok) return null
-  const { command_id: _id, origin: _origin, by: _by, sent_at: _sent, ...body } = parsed.value
-  return hash128(canonicalJson(body))
+  return parsed.ok ? hashBody(parsed.value) : null
 }

@@ -18,7 +18,7 @@ export type HttpLog = { error(facts: object, message: string): void; warn(facts:
 export type HttpOptions = {
   store: Store
   gateway: ThreadGateway
-  /** The process's own bus: the hub, where this process runs model steps. */
+  /** The process's own bus: in process, or over the database between processes. */
   bus: LiveBus
   agents: readonly AgentSummary[] | (() => readonly AgentSummary[])
   /** Every row and workflow id is scoped by it. */

@@ -5,7 +5,6 @@ import type { AgentRegistry } from '../agent/registry.ts'
 import type { Config } from '../config.ts'
 import { createHttpApp } from '../http/app.ts'
 import type { LiveBus } from '../live/bus.ts'
-import { createHub } from '../live/hub.ts'
 import { createInProcessBus } from '../live/in-process.ts'
 import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
@@ -85,16 +84,15 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
 
 async function openBus({ config, logger, shutdown }: Foundations): Promise<LiveBus> {
   if (config.databaseUrl === null) {
-    const bus = createHub(createInProcessBus())
+    const bus = createInProcessBus()
     shutdown.add('The live bus', () => bus.close())
     return bus
   }
   const onError = (error: unknown) =>
     logger.warn({ error: String(error) }, 'The live bus lost its connection; it will connect again.')
-  const between = createPostgresBus({ database_url: config.databaseUrl, onError })
-  const bus = createHub(between)
+  const bus = createPostgresBus({ database_url: config.databaseUrl, onError })
   shutdown.add('The live bus', () => bus.close())
-  await between.ready
+  await bus.ready
   return bus
 }
 

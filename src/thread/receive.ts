@@ -1,9 +1,8 @@
 import { COMMAND_TYPES, type Command, type CommandType, type Context } from './command.ts'
 import { decide, isRejection } from './decide.ts'
 import { emit, openDraft } from './draft.ts'
-import { hash128 } from './ids.ts'
-import { canonicalJson } from './json.ts'
 import { LEDGER_AGE_MS, LEDGER_SIZE } from './limits.ts'
+import { hashBody, ownId } from './ledger.ts'
 import { parseCommand } from './parse.ts'
 import { reject, type Answer, type Rejection, type Reply } from './reply.ts'
 import type { LedgerEntry, ThreadState } from './state.ts'
@@ -29,7 +28,7 @@ export function receive(state: ThreadState, type: string, raw: unknown, via: Via
 }
 
 function apply(state: ThreadState, type: CommandType, command: Command, via: Via, context: Context): Received {
-  const command_id = ledgerId(command) ?? context.delivery_id
+  const command_id = command.command_id ?? ownId(command) ?? context.delivery_id
   const body_hash = hashBody(command)
   const before = command_id === undefined ? undefined : state.ledger.find((entry) => entry.command_id === command_id)
   if (before !== undefined) return replay(state, before, body_hash, type, via, context)
@@ -91,22 +90,6 @@ function remember(state: ThreadState, command_id: string, body_hash: string, rep
   const recent = state.ledger.filter((known) => at - known.at < LEDGER_AGE_MS).slice(1 - LEDGER_SIZE)
   const unstored = { ...state.unstored, ledger: [...state.unstored.ledger, entry] }
   return { ...state, ledger: [...recent, entry], unstored }
-}
-
-/** A command without an id of its own may carry one in what it names: a decision's id, or a single message's id. */
-function ledgerId(command: Command): string | undefined {
-  if (command.command_id !== undefined) return command.command_id
-  if (command.type === 'decision' && command.decision_id !== undefined) {
-    return `decision:${command.tool_call_id ?? command.ticket_id ?? ''}:${command.decision_id}`
-  }
-  const only = command.type === 'submit' && command.messages.length === 1 ? command.messages[0] : undefined
-  return only?.id === undefined ? undefined : `message:${only.id}`
-}
-
-/** What a command says, without how it came: the same request by another way is the same command. */
-function hashBody(command: Command): string {
-  const { command_id: _id, origin: _origin, by: _by, sent_at: _sent, ...body } = command
-  return hash128(canonicalJson(body))
 }
 
 function answer(reply: Reply, replayed: boolean): Answer {

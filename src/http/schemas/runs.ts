@@ -27,12 +27,10 @@ export const postRun = z.object({
   on_disconnect: z.enum(['continue', 'cancel']).default('continue'),
 })
 
-const termination = z
-  .object({ type: z.string(), value: json.optional() })
-  .meta({
-    id: 'Termination',
-    description: 'natural_end, stopped, cancelled, blocked, error, coalesced or superseded; suspended on a stream that pauses',
-  })
+const termination = z.object({ type: z.string(), value: json.optional() }).meta({
+  id: 'Termination',
+  description: 'natural_end, stopped, cancelled, blocked, error, coalesced or superseded; suspended on a stream that pauses',
+})
 export const ticket = z
   .object({
     ticket_id: z.string(),
