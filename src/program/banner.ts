@@ -21,7 +21,13 @@ export function banner({ api, temporal, temporal_ui, temporal_cli }: ProgramFact
     lines.push('', 'Run an agent and watch it:', '')
     lines.push(`  curl -N ${api}/v1/runs -H 'content-type: application/json' \\`)
     lines.push(`    -d '{"agent_id":"default","thread_id":"demo","messages":[{"role":"user","content":"Hello"}]}'`)
-    lines.push('', 'Approve a tool call that waits for a person:', '')
+    lines.push('', 'Approve a tool call that waits for a person (without a model provider, this message makes one wait:', '')
+    lines.push(
+      '  /tool send_email {"to":"ada@example.com","subject":"Hi","body":"there"}',
+      '',
+      'and the stream shows its tool_call_id):',
+      '',
+    )
     lines.push(`  curl ${api}/v1/threads/demo/decision -H 'content-type: application/json' \\`)
     lines.push(`    -d '{"tool_call_id":"…","action":"resume"}'`)
     lines.push('', 'The same from the command line of Temporal:', '')
