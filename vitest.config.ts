@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests of workflows drive a real Temporal server; tests of the program start real processes. */
 const ENGINE = ['test/workflow/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/replay/**/*.test.ts']
-const PROGRAM = ['test/program/**/*.test.ts', 'test/chaos/**/*.test.ts']
+const PROGRAM = ['test/program/**/*.test.ts', 'test/chaos/**/*.test.ts', 'test/faults/**/*.test.ts']
 
 /** One after the other: they share two cores with the servers they start. */
 const SEQUENTIAL = { fileParallelism: false, hookTimeout: 60_000 }
@@ -17,7 +17,10 @@ export default defineConfig({
     teardownTimeout: 10_000,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...ENGINE, ...PROGRAM] } },
-      { extends: true, test: { name: 'engine', include: ENGINE, ...SEQUENTIAL, testTimeout: 60_000 } },
+      {
+        extends: true,
+        test: { name: 'engine', include: ENGINE, setupFiles: ['test/support/quiet-sdk.ts'], ...SEQUENTIAL, testTimeout: 60_000 },
+      },
       { extends: true, test: { name: 'program', include: PROGRAM, ...SEQUENTIAL, testTimeout: 90_000 } },
     ],
   },

@@ -28,7 +28,7 @@ async function main(json: boolean): Promise<void> {
     if (leaving) return
     leaving = true
     exitCode = code
-    setTimeout(() => process.exit(1), FORCED_EXIT_MS).unref()
+    setTimeout(() => process.exit(exitCode), FORCED_EXIT_MS).unref()
     giveUp.abort(new Error('The start was cancelled.'))
     void program?.stop().then(() => process.exit(exitCode))
   }

@@ -14,7 +14,7 @@ const MAY_KNOW: Record<string, string[]> = {
   'src/live': ['src/thread'],
   'src/agent': ['src/thread', 'src/store'],
   activities: ['src/thread', 'src/store', 'src/live', 'src/agent'],
-  'src/temporal': ['src/thread', 'src/config.ts', 'src/start-error.ts'],
+  'src/temporal': ['src/thread', 'src/store', 'src/config.ts', 'src/start-error.ts'],
   'src/http': ['src/thread', 'src/store', 'src/live', 'src/temporal'],
   'src/config.ts': [],
   'src/start-error.ts': [],

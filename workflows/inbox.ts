@@ -26,10 +26,11 @@ export class Inbox {
     return { kind: 'command', type, raw, via, delivery_id }
   }
 
-  /** Applies one input and remembers it. Only a command has an answer. */
+  /** Applies one input, and remembers it if it had an effect. Only a command has an answer. */
   take(state: ThreadState, input: Input): { state: ThreadState; answer: Answer | null } {
-    this.#inputs.push(input)
-    return apply(state, input)
+    const taken = apply(state, input)
+    if (taken.state !== state) this.#inputs.push(input)
+    return taken
   }
 
   get length(): number {

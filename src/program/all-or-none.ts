@@ -9,8 +9,9 @@ export function beginning<T>(
 }
 
 /**
- * Begins several things side by side and resolves with all of them. If one fails the others are told to give up,
- * those that have begun are ended, and the first failure is thrown.
+ * Begins several things side by side and resolves with all of them. If one fails, or the signal says so, the others
+ * are told to give up, each that has begun is ended without waiting for the rest, and the first failure is thrown
+ * when nothing is left.
  */
 export async function allOrNone<T extends unknown[]>(
   signal: AbortSignal,
@@ -18,28 +19,18 @@ export async function allOrNone<T extends unknown[]>(
 ): Promise<T> {
   const giveUp = new AbortController()
   const either = AbortSignal.any([signal, giveUp.signal])
-  let failed = false
-  let failure: unknown
-  const results = await Promise.allSettled(
-    beginnings.map(async ({ begin }) => {
-      try {
-        return await begin(either)
-      } catch (error) {
-        if (!failed) failure = error
-        failed = true
-        giveUp.abort(error)
-        throw error
-      }
-    }),
-  )
-  if (!failed && signal.aborted) {
-    failed = true
-    failure = signal.reason
-  }
-  if (!failed) return results.map((result) => (result.status === 'fulfilled' ? result.value : undefined)) as T
-  for (const [index, result] of results.entries()) {
+  const began = beginnings.map(({ begin }) => begin(either))
+  const aborted = new Promise<never>((_, reject) => {
+    if (either.aborted) reject(either.reason as Error)
+    either.addEventListener('abort', () => reject(either.reason as Error), { once: true })
+  })
+  try {
+    return (await Promise.race([Promise.all(began), aborted])) as T
+  } catch (error) {
+    giveUp.abort(error)
+    const undone = began.map((value, index) => value.then((it) => beginnings[index]?.end(it as never)))
     // A failure to end must not hide why the start failed.
-    if (result.status === 'fulfilled') await Promise.resolve(beginnings[index]?.end(result.value as never)).catch(() => {})
+    await Promise.allSettled(undone)
+    throw error
   }
-  throw failure
 }

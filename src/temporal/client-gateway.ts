@@ -11,7 +11,7 @@ import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Answer, RejectionCode } from '../thread/reply.ts'
 import { ThreadUnavailable, type ThreadGateway } from './gateway.ts'
-import { TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
+import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
 import { ambiguity } from './ambiguity.ts'
 
 export type GatewayOptions = {
@@ -50,11 +50,9 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
   function sendOnce(ref: ThreadRef, command: Command): Promise<Answer> {
     const { type, ...body } = { sent_at: Date.now(), ...command }
     const startWorkflowOperation = new WithStartWorkflowOperation<() => Promise<void>>(THREAD_WORKFLOW, {
-      workflowId: workflowIdOf(ref),
-      taskQueue: task_queue,
-      workflowIdConflictPolicy: 'USE_EXISTING',
+      ...startOptions(ref, task_queue),
       args: [],
-      staticSummary: `Thread ${ref.thread_id}`,
+      workflowIdConflictPolicy: 'USE_EXISTING',
     })
     const options = {
       args: [body],

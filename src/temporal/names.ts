@@ -4,6 +4,20 @@ import type { ThreadRef } from '../thread/ports.ts'
 export const TASK_QUEUE = 'weft'
 /** The workflow type, as `temporal workflow start --type` takes it. */
 export const THREAD_WORKFLOW = 'thread'
+/**
+ * How every thread is started. A task that died with its worker is given out again after `workflowTaskTimeout`, and
+ * until then every command on its thread waits; the longest that a task takes by itself is a second of local activity.
+ */
+export function startOptions(ref: ThreadRef, taskQueue: string) {
+  return {
+    workflowId: workflowIdOf(ref),
+    taskQueue,
+    workflowTaskTimeout: '4s',
+    staticSummary: `Thread ${ref.thread_id}`,
+  } as const
+}
+/** A task waits so long for the worker that knows its thread, before any worker may have it. */
+export const STICKY_TIMEOUT = '1500ms'
 /** The signal and update that only loads a thread and lets it go on. */
 export const WAKE = 'wake'
 

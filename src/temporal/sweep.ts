@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client'
 import type { OpenThread, Store } from '../store/store.ts'
-import { TASK_QUEUE, THREAD_WORKFLOW, WAKE, workflowIdOf } from './names.ts'
+import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, WAKE, workflowIdOf } from './names.ts'
 
 export type SweepOptions = {
   store: Store
@@ -49,12 +49,10 @@ async function sweep(store: Store, client: Client, stopped: () => boolean): Prom
     const workflowId = workflowIdOf({ tenant, thread_id: id })
     if (await isRunning(client, workflowId)) continue
     await client.workflow.signalWithStart(THREAD_WORKFLOW, {
-      workflowId,
-      taskQueue: TASK_QUEUE,
+      ...startOptions({ tenant, thread_id: id }, TASK_QUEUE),
       args: [],
       signal: WAKE,
       signalArgs: [{}],
-      staticSummary: `Thread ${id}`,
     })
     woken += 1
   }

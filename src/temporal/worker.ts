@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundleWorkflowCode, Worker, type NativeConnection } from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
-import { TASK_QUEUE } from './names.ts'
+import { STICKY_TIMEOUT, TASK_QUEUE } from './names.ts'
 
 export type WorkerSettings = {
   connection: NativeConnection
@@ -34,6 +34,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     maxHeartbeatThrottleInterval: heartbeat_throttle_ms,
     defaultHeartbeatThrottleInterval: heartbeat_throttle_ms,
     shutdownGraceTime: '2s',
+    stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     maxConcurrentActivityTaskExecutions: 200,
     maxConcurrentLocalActivityExecutions: 200,
   })

@@ -4,9 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** How the server answers one request. Words are streamed one by one, `delay_ms` apart. */
+/** How the server answers one request. Words are streamed one by one, `delay_ms` apart; after the first, `hold` is awaited. */
 export type Answer =
-  | { kind: 'text'; text: string; delay_ms?: number; reasoning?: string; first_byte_ms?: number; cut_after?: number }
+  | { kind: 'text'; text: string; hold?: Promise<unknown>; delay_ms?: number; reasoning?: string; first_byte_ms?: number; cut_after?: number }
   | { kind: 'tools'; calls: { id?: string; name: string; args: string }[]; text?: string }
   | { kind: 'status'; status: number; retry_after?: string; message?: string }
   | { kind: 'stream_error'; text: string; message: string }
@@ -121,6 +121,7 @@ async function reply(response: ServerResponse, request: ChatRequest, answer: Ans
         response.destroy()
         return
       }
+      if (answer.kind === 'text' && answer.hold !== undefined && words === 1) await answer.hold
       if (answer.kind === 'text' && answer.delay_ms !== undefined && words > 0) await delay(answer.delay_ms)
       send({ content: word })
       words += 1

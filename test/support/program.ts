@@ -1,7 +1,9 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ROOT } from './sources.ts'
 
 export type Facts = { api: string; temporal: string; temporal_ui: string; temporal_cli: string; pid: number }
@@ -29,8 +31,10 @@ export function createPlace(): { dir: string; dataDir: string; start: typeof sta
       // A process group of its own, so that a test can do what a Ctrl-C does.
       detached: true,
       env: { ...environment(), WEFT_DATA_DIR: dataDir, WEFT_CONFIG: join(ROOT, 'weft.config.ts'), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // The program shuts down when the channel closes, so that a test run that dies leaves nothing behind.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
+    child.channel?.unref()
     children.push(child)
     return watch(child)
   }
@@ -89,12 +93,19 @@ export function temporalPid(dataDir: string): number {
   return Number.parseInt(readFileSync(join(dataDir, 'temporal.pid'), 'utf8'), 10)
 }
 
-/** Runs an agent through the API and waits for its answer. */
+/**
+ * Runs an agent through the API and gives its answer as text. A thread whose worker was killed in the middle of a
+ * workflow task answers once that task has timed out (10 s); until then it says 503, and the same request is sent again.
+ */
 export async function ask(api: string, thread_id: string, content: string): Promise<string> {
-  const response = await fetch(`${api}/v1/runs`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ agent_id: 'default', thread_id, messages: [{ role: 'user', content }] }),
-  })
-  return JSON.stringify(await response.json())
+  const idempotencyKey = randomUUID()
+  for (const deadline = Date.now() + 30_000; ; await sleep(200)) {
+    const response = await fetch(`${api}/v1/runs`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json', 'idempotency-key': idempotencyKey },
+      body: JSON.stringify({ agent_id: 'default', thread_id, messages: [{ role: 'user', content }] }),
+    })
+    const answer = await response.text()
+    if (response.status !== 503 || Date.now() > deadline) return answer
+  }
 }
