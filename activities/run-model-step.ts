@@ -94,8 +94,12 @@ async function answer(
       response_format: record.overrides?.response_format,
     })
     if (end.kind === 'failed') {
-      deps.logger.warn({ err: end.error, run_id: input.run_id, step: input.step, attempt: input.attempt }, 'a model call failed')
-      return { kind: 'failed', ...classifyModelError(end.error, Date.now()) }
+      const failure = classifyModelError(end.error, Date.now())
+      // A provider's error holds the request, so the conversation, and what it answered, which may quote the key.
+      const cause = failure.code === 'model_error' ? { err: end.error } : {}
+      const { run_id, step, attempt } = input
+      deps.logger.warn({ run_id, step, attempt, ...failure, ...cause }, 'a model call failed')
+      return { kind: 'failed', ...failure }
     }
     const calls = await planCalls(output.calls, run.tools)
     await stage.complete(watch, calls)

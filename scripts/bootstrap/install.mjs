@@ -22,7 +22,9 @@ export async function installDependencies(root, run) {
     process.stderr.write('Installing dependencies (npm ci); this takes a minute and is done once…\n')
     const [npm, npmArgs] = npmCommand()
     // Standard output belongs to the program.
-    const { code } = await run(npm, [...npmArgs, 'ci', '--no-audit', '--no-fund', '--include=dev'], { stdio: ['ignore', 2, 2] })
+    const { code } = await run(npm, [...npmArgs, 'ci', '--no-audit', '--no-fund', '--include=dev', '--loglevel=error'], {
+      stdio: ['ignore', 2, 2],
+    })
     if (code !== 0)
       throw new Error('The dependencies could not be installed; see what npm says above, and run `npm ci` yourself.')
     writeStamp(root)

@@ -16,7 +16,8 @@ export function classifyModelError(error: unknown, now: number): ModelFailure {
     return { retryable: false, code: 'file_unavailable', error: told, retry_after_ms: null }
   }
   const status = statusOf(error)
-  if (status !== undefined) {
+  // An answer that began well and broke off carries the status it began with, which is not what went wrong.
+  if (status !== undefined && status >= 400) {
     const retry_after_ms = retryAfter(APICallError.isInstance(error) ? error.responseHeaders : undefined, now)
     const { code, retryable } = byStatus(status)
     // A provider that refuses a key likes to quote it.
@@ -31,8 +32,10 @@ export function classifyModelError(error: unknown, now: number): ModelFailure {
   })
   if (LoadAPIKeyError.isInstance(error)) return fail('auth_failed', false)
   if (error instanceof AgentConfigError) return fail('model_unavailable', false)
-  if (isNetworkError(error))
-    return { ...fail('network', true), error: `the model provider cannot be reached: ${publicMessage(error)}` }
+  if (isNetworkError(error)) {
+    const told = status === undefined ? 'the model provider cannot be reached' : 'the answer of the model provider broke off'
+    return { ...fail('network', true), error: `${told}: ${publicMessage(error)}` }
+  }
   // An error without a status that came out of the stream: providers send these when they are overloaded.
   if (isObject(error) && !(error instanceof Error)) return fail('provider_error', true)
   if (isObject(error) && error['isRetryable'] === true) return fail('provider_error', true)

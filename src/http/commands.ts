@@ -18,7 +18,8 @@ export type SendOptions = {
 export type Sent<T> = { outcome: T; event_seq: number; replayed: boolean }
 
 /**
- * Sends one command and waits until its facts can be read (at most `stored_wait_ms`). A refusal becomes a problem.
+ * Sends one command and waits until its facts can be read, at most until `stored_wait_ms` after the request came: a
+ * thread whose store has just gone away answers late itself. A refusal becomes a problem.
  * Throws also StoreUnavailable and ThreadUnavailable; a repeat with the same key is then safe.
  */
 export async function sendCommand<T>(
@@ -28,13 +29,14 @@ export async function sendCommand<T>(
   options: SendOptions,
 ): Promise<Sent<T>> {
   const inbox = openInbox(context.bus, ref.tenant, ref.thread_id, options.gone)
+  const deadline = Date.now() + context.limits.stored_wait_ms
   try {
     const command_id = commandId(ref.tenant, options.route, options.key, command)
     const known = await knownAnswer(context, ref, command, command_id, options.key)
     if (known !== null) return known as Sent<unknown> as Sent<T>
     const answer = await withDeadline(context, context.gateway.send(ref, { ...command, command_id, origin: 'http' }))
     if (!answer.ok) throw rejected(answer.rejection)
-    await waitUntilStored(context, ref.thread_id, answer.event_seq, inbox)
+    await waitUntilStored(context, { thread_id: ref.thread_id, event_seq: answer.event_seq, deadline, inbox })
     return { outcome: answer.outcome as T, event_seq: answer.event_seq, replayed: answer.replayed }
   } finally {
     inbox.close()

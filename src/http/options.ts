@@ -37,7 +37,10 @@ export type HttpLimits = {
   body_bytes: number
   /** Streams open at once in this process. */
   streams: number
-  /** An answer waits this long for its facts to be readable. */
+  /**
+   * An answer waits this long for its facts to be readable, counted from the request. With a look into the store
+   * before or after, which may take its time-out, nobody waits for more than two seconds.
+   */
   stored_wait_ms: number
   /** On top of the gateway's own deadline: nothing waits longer for an answer. */
   command_timeout_ms: number
@@ -55,7 +58,7 @@ export type HttpLimits = {
 export const DEFAULT_LIMITS: HttpLimits = {
   body_bytes: 4 * 1024 * 1024,
   streams: 2_000,
-  stored_wait_ms: 2_000,
+  stored_wait_ms: 1_000,
   command_timeout_ms: 15_000,
   wait_max_ms: 600_000,
   heartbeat_ms: 15_000,

@@ -6,6 +6,8 @@ export const MAX_CONTENT_BYTES = 256 * 1024
 export const MAX_ENVELOPE_BYTES = 64 * 1024
 /** A run's `metadata`, `overrides` or tool `state`, each: they stay in the workflow's state while the run is open. */
 export const MAX_METADATA_BYTES = 16 * 1024
+/** Levels of nesting in one command; the HTTP edge allows as many. */
+export const MAX_DEPTH = 64
 /** Messages in one submit. */
 export const MAX_MESSAGES_PER_SUBMIT = 100
 /** Pending messages in one thread: with its run and its ledger entry each costs about 2 kB of state, and 1 MB is what continue-as-new carries. */

@@ -8,7 +8,7 @@ import type {
   SubmitCommand,
 } from './command.ts'
 import { isObject, jsonSize, utf8Length, type Json, type JsonObject } from './json.ts'
-import { MAX_CONTENT_BYTES, MAX_ENVELOPE_BYTES, MAX_METADATA_BYTES } from './limits.ts'
+import { MAX_CONTENT_BYTES, MAX_DEPTH, MAX_ENVELOPE_BYTES, MAX_METADATA_BYTES } from './limits.ts'
 import { parseMessages } from './parse-message.ts'
 import { reject, type Rejection } from './reply.ts'
 
@@ -24,7 +24,8 @@ const ID = /^[A-Za-z0-9_.:/-]{1,256}$/
 export function parseCommand(type: CommandType, raw: unknown): Parsed<Command> {
   if (isUndecodable(raw)) return fail('undecodable_payload', 'the payload cannot be decoded; send JSON (encoding json/plain)')
   if (raw === undefined && (type === 'cancel' || type === 'interrupt' || type === 'wake')) return parseCommand(type, {})
-  if (!isObject(raw)) return fail('invalid_command', `${type} takes one JSON object`)
+  if (!isObject(raw) || ArrayBuffer.isView(raw)) return fail('invalid_command', `${type} takes one JSON object`)
+  if (isDeeper(raw, MAX_DEPTH)) return fail('invalid_command', `the command is nested deeper than ${String(MAX_DEPTH)} levels`)
   const size = commandSize(raw)
   if (size > MAX_CONTENT_BYTES + MAX_ENVELOPE_BYTES) {
     return fail(
@@ -43,6 +44,12 @@ export function parseCommand(type: CommandType, raw: unknown): Parsed<Command> {
 export const UNDECODABLE = '@weft/undecodable'
 export function isUndecodable(raw: unknown): boolean {
   return isObject(raw) && UNDECODABLE in raw
+}
+
+/** True if a value has more levels than this. Whoever walks, hashes or writes a deeper one overflows the stack, for ever. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))
 }
 
 /** Bytes of all text in a value: the size a person would expect, whatever JSON's escapes make of it. */

@@ -46,6 +46,22 @@ describe('classifyModelError', () => {
     })
     expect(classifyModelError(new AgentConfigError('gone'), NOW)).toMatchObject({ retryable: false, code: 'model_unavailable' })
   })
+  it('takes an answer that broke off for a fault of the network, whatever status it began with', () => {
+    const facts = { url: 'https://example.com', requestBodyValues: {}, statusCode: 200 }
+    const cut = new APICallError({
+      ...facts,
+      message: 'Failed to process',
+      cause: new TypeError('terminated'),
+      isRetryable: true,
+    })
+    expect(classifyModelError(cut, NOW)).toMatchObject({
+      retryable: true,
+      code: 'network',
+      error: expect.stringMatching('broke off'),
+    })
+    const nonsense = new APICallError({ ...facts, message: 'Invalid JSON response' })
+    expect(classifyModelError(nonsense, NOW)).toMatchObject({ retryable: false, code: 'invalid_request' })
+  })
   it('never repeats a key that was refused', () => {
     expect(classifyModelError(api(401, {}, 'Incorrect API key provided: hunter2hunter2'), NOW).error).toBe(
       "the model provider answered 401: the provider's API key was refused",

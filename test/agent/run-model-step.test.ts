@@ -282,6 +282,11 @@ describe('failures are values', () => {
     ['503', { kind: 'status', status: 503 }, { retryable: true, code: 'provider_error' }],
     ['a cut connection', { kind: 'text', text: 'a b c', cut_after: 2 }, { retryable: true, code: 'network' }],
     [
+      'an answer that breaks off',
+      { kind: 'text', text: 'a b c', delay_ms: 20, cut_after: 2 },
+      { retryable: true, code: 'network' },
+    ],
+    [
       'an error in the stream',
       { kind: 'stream_error', text: 'a b', message: 'overloaded' },
       { retryable: true, code: 'provider_error' },

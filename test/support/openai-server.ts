@@ -6,7 +6,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** How the server answers one request. Words are streamed one by one, `delay_ms` apart; after the first, `hold` is awaited. */
 export type Answer =
-  | { kind: 'text'; text: string; hold?: Promise<unknown>; delay_ms?: number; reasoning?: string; first_byte_ms?: number; cut_after?: number }
+  | {
+      kind: 'text'
+      text: string
+      hold?: Promise<unknown>
+      delay_ms?: number
+      reasoning?: string
+      first_byte_ms?: number
+      cut_after?: number
+    }
   | { kind: 'tools'; calls: { id?: string; name: string; args: string }[]; text?: string }
   | { kind: 'status'; status: number; retry_after?: string; message?: string }
   | { kind: 'stream_error'; text: string; message: string }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunRecord } from '../../thread/records.ts'
 import type { HttpContext } from '../options.ts'
 import { HttpProblem } from '../problems.ts'
@@ -34,15 +35,19 @@ export async function waitForRun(context: HttpContext, options: WaitOptions): Pr
 }
 
 /**
- * Waits until the event with this number can be read, at most `stored_wait_ms`: an answer is given all the same
- * when the store is behind.
+ * Waits until the event with this number can be read, at most until `deadline`: an answer is given all the same when
+ * the store is behind.
  */
-export async function waitUntilStored(context: HttpContext, thread_id: string, event_seq: number, inbox: Inbox): Promise<void> {
-  const deadline = Date.now() + context.limits.stored_wait_ms
+export async function waitUntilStored(
+  context: HttpContext,
+  { thread_id, event_seq, deadline, inbox }: { thread_id: string; event_seq: number; deadline: number; inbox: Inbox },
+): Promise<void> {
   let pause = 20
   while (inbox.lastSeq() < event_seq) {
-    // The bus may have lost the word of it; the store knows.
-    if ((await storedSeq(context, thread_id).catch(() => 0)) >= event_seq || Date.now() >= deadline) return
+    // The bus may have lost the word of it; the store knows, unless it is away, and then it does not even say so in time.
+    const known = storedSeq(context, thread_id).catch(() => 0)
+    const seq = await Promise.race([known, sleep(Math.max(0, deadline - Date.now()), 0, { ref: false })])
+    if (seq >= event_seq || Date.now() >= deadline) return
     if ((await inbox.take(Math.min(pause, deadline - Date.now()))) === 'closed') return
     pause = Math.min(200, pause * 2)
   }
