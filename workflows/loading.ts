@@ -24,11 +24,12 @@ export async function loadState(ref: ThreadRef): Promise<ThreadState | null> {
   return loaded.status === 'deleted' ? null : fromStore(ref, loaded)
 }
 
-/**
- * Hands over to a new execution: with the whole state, or without it, when the rows belong to someone else by now or
- * the state is too large to travel (all of it is stored then).
- */
-export function startOver(state?: ThreadState): Promise<never> {
-  const carry = state !== undefined && jsonSize(state) <= MAX_CARRIED_BYTES
-  return continueAsNew<(input: ThreadInput) => Promise<void>>(carry ? { state } : {})
+/** Whether a state is small enough to be the next execution's input. */
+export function canTravel(state: ThreadState): boolean {
+  return jsonSize(state) <= MAX_CARRIED_BYTES
+}
+
+/** Hands over to a new execution: with the state, or without it when all of it is stored, to be loaded again. */
+export function startOver(state: ThreadState | undefined): Promise<never> {
+  return continueAsNew<(input: ThreadInput) => Promise<void>>(state === undefined ? {} : { state })
 }

@@ -8,12 +8,12 @@ import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
 import { Effects } from './effects.ts'
 import { Inbox, type Input } from './inbox.ts'
-import { loadState, startOver } from './loading.ts'
+import { canTravel, loadState, startOver } from './loading.ts'
 import { Persister } from './persister.ts'
 import { SearchAttributes } from './search-attributes.ts'
 
-/** How long an update waits for the thread to be loaded before it is refused, not applied (ms). */
-const LOAD_WAIT_MS = 1_500
+/** How long an update waits for the thread, after the quick load has had its second, before it is refused (ms). */
+const LOAD_WAIT_MS = 800
 
 /**
  * Wires the pure core to Temporal: commands and reports go into it, effects come out of it. No rule stands here.
@@ -26,8 +26,8 @@ export class ThreadShell {
   #changed = false
   readonly #ref: ThreadRef
   readonly #inbox = new Inbox()
-  /** Signals that came before the state was there. */
-  readonly #early: Input[] = []
+  /** What came before the state was there, in order. An update's caller waits for its answer. */
+  readonly #early: { input: Input; answered?: (answer: Answer) => void }[] = []
   readonly #effects = new Effects((report) => {
     this.#report(report)
   })
@@ -49,7 +49,7 @@ export class ThreadShell {
   /** A signal has no answer; before the state is loaded it waits its turn. */
   signal(type: string, raw: unknown): void {
     const input = this.#inbox.command(type, raw, 'signal')
-    if (this.#state === null) this.#early.push(input)
+    if (this.#state === null) this.#early.push({ input })
     else this.#take(this.#state, input)
   }
 
@@ -84,7 +84,11 @@ export class ThreadShell {
 
   #enter(state: ThreadState): void {
     this.#state = state
-    for (const input of this.#early.splice(0)) this.#take(this.#state, input)
+    // Before the loop looks at the thread: it would find it idle, and a task of its own would follow from that.
+    for (const { input, answered } of this.#early.splice(0)) {
+      const answer = this.#take(this.#state, input)
+      if (answer !== null) answered?.({ ...answer, degraded: this.#persister.degraded })
+    }
   }
 
   async #loop(): Promise<void> {
@@ -98,13 +102,15 @@ export class ThreadShell {
       const state = this.#persister.settle(this.#state)
       this.#state = state
       const handOver = this.#wantsNewExecution(state)
-      if (!handOver) this.#persister.start(state)
+      // What is unstored travels with the state, if that can happen now and the state is not too large.
+      const travels = handOver && this.#effects.idle && canTravel(state)
+      if (!travels) this.#persister.start(state)
       const plan = next(state, Date.now())
       this.#effects.reconcile(plan.effects, this.#persister.idle(state) && !handOver)
       if (this.#changed) continue
       this.#attributes.update(state)
       setCurrentDetails(detailsView(state))
-      if (handOver && this.#mayEnd()) await startOver(state)
+      if (handOver && this.#mayEnd() && (travels || this.#persister.idle(state))) await startOver(travels ? state : undefined)
       if (plan.close_at !== null && Date.now() >= plan.close_at && this.#mayEnd()) return
       this.#setAlarms(plan, handOver)
       await condition(() => this.#changed)
@@ -118,8 +124,12 @@ export class ThreadShell {
   }
 
   async #answerOnceLoaded(input: Input): Promise<Answer> {
-    await condition(() => this.#state !== null || this.#deleted, LOAD_WAIT_MS)
-    if (this.#state !== null) return this.#answer(this.#state, input)
+    let answer: Answer | null = null
+    const waiting = { input, answered: (given: Answer) => void (answer = given) }
+    this.#early.push(waiting)
+    await condition(() => answer !== null || this.#deleted, LOAD_WAIT_MS)
+    if (answer !== null) return answer
+    this.#early.splice(this.#early.indexOf(waiting), 1) // it is refused, so it must not be applied later
     const rejection = this.#deleted
       ? reject('thread_deleted', 'This thread was deleted.')
       : reject('store_unavailable', 'The thread could not be loaded in time; nothing was applied, so send the command again.')
@@ -127,7 +137,7 @@ export class ThreadShell {
   }
 
   #report(report: Report): void {
-    if (this.#state === null) this.#early.push({ kind: 'report', report })
+    if (this.#state === null) this.#early.push({ input: { kind: 'report', report } })
     else this.#take(this.#state, { kind: 'report', report })
   }
 

@@ -23,13 +23,13 @@ export function parseMessages(raw: unknown): Result {
   return { ok: false, rejection: reject('payload_too_large', text), fallback: [] }
 }
 
-/** Bytes of content that count against MAX_CONTENT_BYTES: the text itself, or the parts' values. */
+/** Bytes of content that count against MAX_CONTENT_BYTES: the text itself, or the parts' texts, urls and data. */
 export function contentSize(content: MessageInput['content']): number {
   if (typeof content === 'string') return utf8Length(content)
-  return content.reduce(
-    (sum, part) => sum + Object.values(part).reduce((bytes, value) => bytes + utf8Length(String(value)), 0),
-    0,
-  )
+  return content.reduce((sum, part) => {
+    const texts = part.type === 'text' ? [part.text] : [part.url, part.data, part.media_type]
+    return sum + texts.reduce((bytes, text) => bytes + utf8Length(text ?? ''), 0)
+  }, 0)
 }
 
 function parseMessage(raw: unknown, at: string): MessageInput | string {

@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { jsonSize, utf8Length } from '../../thread/json.ts'
+import { jsonSize } from '../../thread/json.ts'
 import { MAX_CONTENT_BYTES, MAX_MESSAGES_PER_SUBMIT, MAX_METADATA_BYTES } from '../../thread/limits.ts'
 import { SUBMITTABLE_ROLES, type MessageInput } from '../../thread/message.ts'
+import { contentSize } from '../../thread/parse-message.ts'
 import { BOUNDARIES } from '../../thread/pending.ts'
 import { HttpProblem } from '../problems.ts'
 import {
@@ -71,16 +72,6 @@ export const delivery = z
   })
   .meta({ id: 'Delivery' })
 
-/** The content of all messages together in bytes, as the caller counts it: the text itself, media with their JSON. */
-export function contentBytes(messages: readonly MessageInput[]): number {
-  let bytes = 0
-  for (const { content } of messages) {
-    if (typeof content === 'string') bytes += utf8Length(content)
-    else for (const part of content) bytes += part.type === 'text' ? utf8Length(part.text) : jsonSize(part)
-  }
-  return bytes
-}
-
 /**
  * Throws the problem `payload_too_large` when messages carry more than a thread takes at once, or when one of the
  * objects beside them is larger than a run keeps.
@@ -95,7 +86,7 @@ export function checkSizes(messages: readonly MessageInput[], objects: { [name: 
       max_bytes: MAX_METADATA_BYTES,
     })
   }
-  const bytes = contentBytes(messages)
+  const bytes = messages.reduce((sum, { content }) => sum + contentSize(content), 0)
   if (bytes <= MAX_CONTENT_BYTES) return
   const detail = `The messages carry ${String(bytes)} bytes of content; at most ${String(MAX_CONTENT_BYTES)} are taken at once. Send less, or give media by url.`
   throw new HttpProblem('payload_too_large', detail, { content_bytes: bytes, max_content_bytes: MAX_CONTENT_BYTES })

@@ -1,0 +1,39 @@
+import type { Subject, Turn } from './subject.ts'
+
+/** What one subject did at one number of clients. */
+export type Load = { turns: Turn[]; failures: string[] }
+
+/** More than this, and what is measured is something else. */
+const MAX_FAILURES = 20
+
+/**
+ * So many clients at once, each taking one turn after the other for `ms`. Turns under way at the end are awaited and
+ * counted. A turn that fails is not.
+ */
+export async function load(subject: Subject, clients: number, ms: number, signal: AbortSignal): Promise<Load> {
+  const done: Load = { turns: [], failures: [] }
+  const opened = await Promise.all(Array.from({ length: clients }, () => subject.open()))
+  const deadline = performance.now() + ms
+  await Promise.all(opened.map((take) => client(subject, take, deadline, signal, done)))
+  return done
+}
+
+async function client(
+  subject: Subject,
+  first: () => Promise<Turn>,
+  deadline: number,
+  signal: AbortSignal,
+  done: Load,
+): Promise<void> {
+  let take = first
+  for (let taken = 1; ; taken++) {
+    try {
+      done.turns.push(await take())
+    } catch (error) {
+      done.failures.push((error as Error).message)
+    }
+    if (performance.now() >= deadline || done.failures.length > MAX_FAILURES) return
+    signal.throwIfAborted()
+    if (taken % subject.turns === 0) take = await subject.open()
+  }
+}
