@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { decodeCursor, decodeEventCursor, encodeCursor, eventCursor } from '../../src/http/cursors.ts'
 import { commandId, newThreadId, uuidv7 } from '../../src/http/idempotency.ts'
 import { withoutAliases } from '../../src/http/schemas/common.ts'
-import { contentBytes } from '../../src/http/schemas/messages.ts'
+import { contentSize } from '../../src/thread/parse-message.ts'
 
 describe('cursors', () => {
   it('bring back what they were made of, for their own list only', () => {
@@ -83,7 +83,7 @@ describe('names and sizes', () => {
   })
 
   it('count content in bytes of UTF-8', () => {
-    expect(contentBytes([{ role: 'user', content: 'é😀a' }])).toBe(7)
-    expect(contentBytes([{ role: 'user', content: [{ type: 'text', text: 'é' }] }])).toBe(2)
+    expect(contentSize('é😀a')).toBe(7)
+    expect(contentSize([{ type: 'text', text: 'é' }])).toBe(2)
   })
 })
