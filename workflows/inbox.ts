@@ -20,9 +20,11 @@ export class Inbox {
   #signals = 0
 
   command(type: string, raw: unknown, via: Via): Input {
-    // Both names are the same when the history is replayed or the task is done again.
+    // Both names are the same when the history is replayed, the task is done again, or the workflow is reset.
     const delivery_id =
-      via === 'update' ? (currentUpdateInfo()?.id ?? '') : `${workflowInfo().runId}/signal-${String(++this.#signals)}`
+      via === 'update'
+        ? (currentUpdateInfo()?.id ?? '')
+        : `${workflowInfo().originalExecutionRunId}/signal-${String(++this.#signals)}`
     return { kind: 'command', type, raw, via, delivery_id }
   }
 
@@ -55,6 +57,6 @@ function apply(state: ThreadState, input: Input): { state: ThreadState; answer: 
 }
 
 function contextOf(name: string): Context {
-  const { runId, startTime } = workflowInfo()
-  return { now: Date.now(), seed: `${runId}/${name}`, id_time: startTime.getTime() }
+  const { originalExecutionRunId, startTime } = workflowInfo()
+  return { now: Date.now(), seed: `${originalExecutionRunId}/${name}`, id_time: startTime.getTime() }
 }

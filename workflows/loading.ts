@@ -5,8 +5,11 @@ import type { ThreadActivities, ThreadRef } from '../src/thread/ports.ts'
 import { fromStore } from '../src/thread/state-init.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 
-/** What an execution hands to the next: the state, or nothing, and then the thread is loaded from the store. */
-export type ThreadInput = { state?: ThreadState }
+/**
+ * What an execution hands to the next: its state, or only the word that nothing was under way, and then the thread is
+ * loaded from the store. Without either, whatever the thread was doing is gone with the workflow that did it.
+ */
+export type ThreadInput = { state?: ThreadState; handed_over?: boolean }
 
 const quick = proxyLocalActivities<Pick<ThreadActivities, 'loadThread'>>({
   scheduleToCloseTimeout: '1s',
@@ -31,5 +34,5 @@ export function canTravel(state: ThreadState): boolean {
 
 /** Hands over to a new execution: with the state, or without it when all of it is stored, to be loaded again. */
 export function startOver(state: ThreadState | undefined): Promise<never> {
-  return continueAsNew<(input: ThreadInput) => Promise<void>>(state === undefined ? {} : { state })
+  return continueAsNew<(input: ThreadInput) => Promise<void>>(state === undefined ? { handed_over: true } : { state })
 }

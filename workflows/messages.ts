@@ -23,6 +23,10 @@ const DESCRIPTIONS: Record<CommandType, string> = {
 
 /** Every command as a signal and as an update of the same name, and the queries. Set before anything is awaited. */
 export function registerHandlers(shell: ThreadShell): void {
+  // First, so that signals that are here already come in the order of their arrival and not of their names.
+  setDefaultSignalHandler((name: string, ...args: unknown[]) => {
+    shell.signal(name, args[0])
+  })
   for (const type of COMMAND_TYPES) {
     const description = DESCRIPTIONS[type]
     setHandler(
@@ -39,9 +43,6 @@ export function registerHandlers(shell: ThreadShell): void {
       },
     })
   }
-  setDefaultSignalHandler((name: string, ...args: unknown[]) => {
-    shell.signal(name, args[0])
-  })
   setHandler(defineQuery('thread'), () => shell.view(threadView), {
     description: 'The thread in short: status, numbers, queue length.',
   })

@@ -1,6 +1,8 @@
-import { proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
+import { proxyActivities, proxyLocalActivities, sleep, workflowInfo } from '@temporalio/workflow'
 import { nextBatch, stored } from '../src/thread/batch.ts'
-import type { PersistBatch, PersistResult, ThreadActivities } from '../src/thread/ports.ts'
+import { jsonSize } from '../src/thread/json.ts'
+import { MAX_ACTIVITY_INPUT_BYTES } from '../src/thread/limits.ts'
+import type { PersistResult, ThreadActivities, ThreadBatch } from '../src/thread/ports.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 import type { Inbox } from './inbox.ts'
 
@@ -24,7 +26,9 @@ export class Persister {
   degraded = false
   /** The store holds other facts than we thought, or belongs to another life of the thread: load it again. */
   lost = false
-  #write: { batch: PersistBatch; inputs: number; result: PersistResult | null } | null = null
+  /** About how much this execution has written, in bytes. */
+  written = 0
+  #write: { batch: ThreadBatch; inputs: number; result: PersistResult | null } | null = null
   #lastWriteAt = -1
   readonly #inbox: Inbox
   readonly #notify: () => void
@@ -39,6 +43,10 @@ export class Persister {
     return this.#write === null && nextBatch(state) === null
   }
 
+  get writing(): boolean {
+    return this.#write !== null
+  }
+
   /** Something is being written, or was in the workflow task that is going on. */
   get touchedThisTask(): boolean {
     return this.#write !== null || this.#lastWriteAt === workflowInfo().historyLength
@@ -49,6 +57,8 @@ export class Persister {
     if (this.#write !== null || state.needs_reconcile !== null) return
     const batch = nextBatch(state)
     if (batch === null) return
+    // What a replay must go through again grows with what was written, the snapshots above all.
+    this.written += state.unstored.bytes + 1_000 + 1_600 * state.queue.length
     const write = { batch, inputs: this.#inbox.length, result: null as PersistResult | null }
     this.#write = write
     void this.#persist(batch).then((result) => {
@@ -73,11 +83,15 @@ export class Persister {
     return stored(state, batch)
   }
 
-  async #persist(batch: PersistBatch): Promise<PersistResult> {
-    if (!this.degraded) {
+  async #persist(batch: ThreadBatch): Promise<PersistResult> {
+    // A normal activity's input stands in the history and must stay below what ends a workflow; a local one's does not.
+    while (!this.degraded || jsonSize(batch) > MAX_ACTIVITY_INPUT_BYTES) {
       try {
-        return await quick.persist(batch)
+        const result = await quick.persist(batch)
+        this.degraded = false
+        return result
       } catch {
+        if (this.degraded) await sleep('1s')
         this.degraded = true
       }
     }

@@ -1,5 +1,5 @@
-import { allHandlersFinished, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
-import { HISTORY_EVENTS } from '../src/thread/limits.ts'
+import { allHandlersFinished, CancellationScope, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
+import { HISTORY_EVENTS, WRITTEN_BYTES } from '../src/thread/limits.ts'
 import { next, type Next } from '../src/thread/next.ts'
 import type { Report, ThreadRef } from '../src/thread/ports.ts'
 import { reject, type Answer } from '../src/thread/reply.ts'
@@ -8,7 +8,7 @@ import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
 import { Effects } from './effects.ts'
 import { Inbox, type Input } from './inbox.ts'
-import { canTravel, loadState, startOver } from './loading.ts'
+import { canTravel, loadState, startOver, type ThreadInput } from './loading.ts'
 import { Persister } from './persister.ts'
 import { SearchAttributes } from './search-attributes.ts'
 
@@ -63,9 +63,9 @@ export class ThreadShell {
   }
 
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
-  async run(carried: ThreadState | undefined): Promise<void> {
-    if (carried === undefined) await this.#load({ type: 'loaded' })
-    else this.#enter({ ...carried, commands: 0 })
+  async run({ state, handed_over }: ThreadInput): Promise<void> {
+    if (state !== undefined) this.#enter({ ...state, commands: 0 })
+    else await this.#load(handed_over === true ? undefined : { type: 'loaded' })
     if (this.#state !== null) await this.#loop()
     await condition(allHandlersFinished)
   }
@@ -127,7 +127,8 @@ export class ThreadShell {
     let answer: Answer | null = null
     const waiting = { input, answered: (given: Answer) => void (answer = given) }
     this.#early.push(waiting)
-    await condition(() => answer !== null || this.#deleted, LOAD_WAIT_MS)
+    // The root scope may be cancelled by now, and a wait in it would end at once.
+    await CancellationScope.nonCancellable(() => condition(() => answer !== null || this.#deleted, LOAD_WAIT_MS))
     if (answer !== null) return answer
     this.#early.splice(this.#early.indexOf(waiting), 1) // it is refused, so it must not be applied later
     const rejection = this.#deleted
@@ -155,14 +156,22 @@ export class ThreadShell {
   #setAlarms(plan: Next, handOver: boolean): void {
     this.#wake.set(plan.wake_at)
     // One long timer that is not moved by every run: cancelling and starting it again would cost events each time.
+    // While something is written its end makes the loop look again, and an alarm would ring on and on.
+    if (this.#persister.writing) return
     if (plan.close_at !== null) this.#look.idle.setUnlessArmed(plan.close_at)
-    if (handOver && this.#effects.idle) this.#look.handOver.setUnlessArmed(Date.now() + 1)
+    if (handOver && this.#effects.idle && this.#state?.needs_reconcile === null)
+      this.#look.handOver.setUnlessArmed(Date.now() + 1)
   }
 
   #wantsNewExecution(state: ThreadState): boolean {
     const { continueAsNewSuggested, historyLength } = workflowInfo()
     const every = state.settings.continue_as_new_every
-    return continueAsNewSuggested || historyLength >= HISTORY_EVENTS || (every > 0 && state.commands >= every)
+    return (
+      continueAsNewSuggested ||
+      historyLength >= HISTORY_EVENTS ||
+      this.#persister.written >= WRITTEN_BYTES ||
+      (every > 0 && state.commands >= every)
+    )
   }
 
   /** A task that ends the execution is refused when more has come in, so it must not have written anything itself. */

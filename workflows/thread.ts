@@ -22,5 +22,5 @@ export async function thread(input?: ThreadInput): Promise<void> {
   CancellationScope.current().cancelRequested.catch(() => {
     shell.signal('interrupt', { queue: 'supersede' })
   })
-  await CancellationScope.nonCancellable(() => shell.run(input?.state))
+  await CancellationScope.nonCancellable(() => shell.run(input ?? {}))
 }

@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Rejection, Reply } from '../thread/reply.ts'
 import { ThreadUnavailable } from '../temporal/gateway.ts'
-import { bodyHash, commandId, isRepeatable } from './idempotency.ts'
+import { bodyHash, keyedId, repeatId } from './idempotency.ts'
 import type { HttpContext } from './options.ts'
 import { HttpProblem, PROBLEMS } from './problems.ts'
 import { openInbox } from './streams/inbox.ts'
@@ -31,10 +31,12 @@ export async function sendCommand<T>(
   const inbox = openInbox(context.bus, ref.tenant, ref.thread_id, options.gone)
   const deadline = Date.now() + context.limits.stored_wait_ms
   try {
-    const command_id = commandId(ref.tenant, options.route, options.key, command)
-    const known = await knownAnswer(context, ref, command, command_id, options.key)
+    const known = await knownAnswer(context, ref, command, options)
     if (known !== null) return known as Sent<unknown> as Sent<T>
-    const answer = await withDeadline(context, context.gateway.send(ref, { ...command, command_id, origin: 'http' }))
+    const answer = await withDeadline(
+      context,
+      context.gateway.send(ref, { ...command, ...keyed(ref.tenant, options), origin: 'http' }),
+    )
     if (!answer.ok) throw rejected(answer.rejection)
     await waitUntilStored(context, { thread_id: ref.thread_id, event_seq: answer.event_seq, deadline, inbox })
     return { outcome: answer.outcome as T, event_seq: answer.event_seq, replayed: answer.replayed }
@@ -48,14 +50,11 @@ async function knownAnswer(
   context: HttpContext,
   ref: ThreadRef,
   command: Command,
-  command_id: string,
-  key: string | null,
+  { route, key }: SendOptions,
 ): Promise<Sent<JsonObject> | null> {
   const taken = await takenMessageIds(context, ref, command)
-  const before =
-    key !== null || (taken.length > 0 && isRepeatable(key, command))
-      ? await context.store.engine.findCommand(ref, command_id)
-      : null
+  const id = key !== null || taken.length > 0 ? repeatId(ref.tenant, route, key, command) : null
+  const before = id === null ? null : await context.store.engine.findCommand(ref, id)
   if (before !== null) {
     if (before.body_hash === bodyHash(command)) return { ...accepted(before.reply), replayed: true }
     throw new HttpProblem(
@@ -68,6 +67,11 @@ async function knownAnswer(
   throw new HttpProblem('message_id_conflict', `Message id ${names} is in use already; give each message an id of its own.`, {
     message_ids: taken,
   })
+}
+
+/** A key is the command's id. Without one the thread tells a repeat by what the command names, if it names anything. */
+function keyed(tenant: string, { route, key }: SendOptions): { command_id?: string } {
+  return key === null ? {} : { command_id: keyedId(tenant, route, key) }
 }
 
 async function takenMessageIds(context: HttpContext, ref: ThreadRef, command: Command): Promise<string[]> {

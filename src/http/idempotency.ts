@@ -13,25 +13,19 @@ export function idempotencyKey(headers: Readonly<Record<string, string | undefin
   throw new HttpProblem('invalid_request', 'Idempotency-Key: must be 1 to 255 printable ASCII characters.')
 }
 
-/**
- * The command's id. A key counts for its tenant and route. Without one, a decision's own id or the id of a submit's
- * only message tells a repeat, in the form that the core itself uses; else every request is a command of its own.
- */
-export function commandId(tenant: string, route: string, key: string | null, command: Command): string {
-  if (key !== null) return `key-${createHash('sha256').update(`${tenant}:${route}:${key}`).digest('hex')}`
-  const own = ownId(command)
-  if (own !== undefined && /^[A-Za-z0-9_.:/-]{1,200}$/.test(own)) return own
-  return own === undefined ? randomUUID() : `own-${createHash('sha256').update(own).digest('hex')}`
+/** The command id of a request with a key: it counts for its tenant and route. */
+export function keyedId(tenant: string, route: string, key: string): string {
+  return `key-${createHash('sha256').update(`${tenant}:${route}:${key}`).digest('hex')}`
 }
 
-/** True where a repeat of the request would carry the same command id. */
-export function isRepeatable(key: string | null, command: Command): boolean {
-  return key !== null || ownId(command) !== undefined
+/** Under which id the thread remembers a command: its key, else what it names by itself. Null: it cannot be told again. */
+export function repeatId(tenant: string, route: string, key: string | null, command: Command): string | null {
+  return key === null ? (ownId(command) ?? null) : keyedId(tenant, route, key)
 }
 
-/** The id of a thread that the request creates: the same for a repeat with the same key. */
-export function newThreadId(tenant: string, key: string | null): string {
-  return key === null ? uuidv7() : deriveId(`${tenant}:${key}`, 'thread')
+/** The id of a thread that the request creates: the same for a repeat with the same key on the same route. */
+export function newThreadId(tenant: string, route: string, key: string | null): string {
+  return key === null ? uuidv7() : deriveId(`${tenant}:${route}:${key}`, 'thread')
 }
 
 /** A random UUID of version 7: milliseconds first, so that ids sort by time. */

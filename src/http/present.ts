@@ -73,7 +73,7 @@ export function presentMessage(row: MessageRow): JsonObject {
 }
 
 export function presentPending(row: PendingRow): JsonObject {
-  const { pending_id, position, revision, role, content, visibility, metadata, delivery, agent_id, overrides, for_run_id } = row
+  const { pending_id, position, revision, role, content, visibility, metadata, delivery, agent_id, for_run_id } = row
   return {
     pending_id,
     position,
@@ -84,7 +84,6 @@ export function presentPending(row: PendingRow): JsonObject {
     metadata: metadata ?? null,
     delivery: delivery as JsonObject,
     agent_id,
-    overrides: overrides as JsonObject | null,
     run_id: for_run_id,
     created_at: time(row.created_at),
   }

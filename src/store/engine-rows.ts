@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
-import { LEDGER_AGE_MS, LEDGER_SIZE } from '../thread/limits.ts'
+import { jsonSize } from '../thread/json.ts'
+import { LEDGER_AGE_MS, LEDGER_SIZE, MAX_LEDGER_BYTES } from '../thread/limits.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { LedgerEntry } from '../thread/state.ts'
 import type { Database } from './database.ts'
@@ -80,5 +81,12 @@ async function load(tx: Tx, ref: ThreadRef, now: number): ReturnType<EngineRows[
     .orderBy('command_id', 'desc')
     .limit(LEDGER_SIZE)
     .execute()
-  return { status: 'loaded', ...thread, snapshot: stored?.snapshot ?? null, ledger: ledger.reverse() }
+  return { status: 'loaded', ...thread, snapshot: stored?.snapshot ?? null, ledger: newest(ledger).reverse() }
+}
+
+/** The first entries that fit into what a thread may bring along. */
+function newest(ledger: LedgerEntry[]): LedgerEntry[] {
+  let bytes = 0
+  const cut = ledger.findIndex((entry) => (bytes += jsonSize(entry)) > MAX_LEDGER_BYTES)
+  return cut === -1 ? ledger : ledger.slice(0, cut)
 }

@@ -23,9 +23,9 @@ const MAX_UNEXPECTED = 3
 /**
  * Whether an error leaves it open what became of a command, so that it is sent again with its id. Around a thread's
  * closing and its hand-over to a new execution the server answers so for updates that it has applied, and for some
- * that it has not; the thread's ledger makes the difference harmless.
+ * that it has not; the thread's ledger makes the difference harmless. `unexpected` counts code 9 so far.
  */
-export function ambiguity(error: unknown, attempt: number): boolean {
+export function ambiguity(error: unknown, unexpected: number): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || error instanceof WorkflowNotFoundError) return true
   if (error instanceof WorkflowUpdateFailedError) return closedUnderway(error)
   const service = grpcError(error)
@@ -40,10 +40,15 @@ export function ambiguity(error: unknown, attempt: number): boolean {
     case status.NOT_FOUND:
       return true
     case status.FAILED_PRECONDITION:
-      return attempt <= MAX_UNEXPECTED
+      return unexpected <= MAX_UNEXPECTED
     default:
       return false
   }
+}
+
+/** The server's word for a workflow task that failed under the update: mostly one that was closing its execution. */
+export function isUnexpectedTaskFailure(error: unknown): boolean {
+  return grpcError(error)?.code === status.FAILED_PRECONDITION
 }
 
 /** The execution closed while the update was in it; the next one has the ledger. */

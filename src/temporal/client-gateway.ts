@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   isGrpcServiceError,
@@ -12,7 +13,7 @@ import type { ThreadRef } from '../thread/ports.ts'
 import type { Answer, RejectionCode } from '../thread/reply.ts'
 import { ThreadUnavailable, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
-import { ambiguity } from './ambiguity.ts'
+import { ambiguity, isUnexpectedTaskFailure } from './ambiguity.ts'
 
 export type GatewayOptions = {
   client: Client
@@ -28,17 +29,27 @@ const LAST_BACKOFF_MS = 500
 export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: GatewayOptions): ThreadGateway {
   async function send(ref: ThreadRef, command: Command): Promise<Answer> {
     const deadline = Date.now() + timeout_ms
+    // Ids of what the command creates carry this time, so it is the same in every try.
+    const stamped = { sent_at: Date.now(), ...command }
+    // An update of its own for each call: the server gives a known update its first answer, and a refusal that says
+    // "not now" would stay. That a command is applied once is the ledger's work.
+    const updateId = `${command.command_id ?? 'command'}/${randomUUID()}`
     let backoff = FIRST_BACKOFF_MS
-    for (let attempt = 1; ; attempt++) {
+    let unexpected = 0
+    for (;;) {
       try {
-        return await client.connection.withDeadline(deadline, () => sendOnce(ref, command))
+        return await client.connection.withDeadline(deadline, () => sendOnce(ref, stamped, updateId))
       } catch (error) {
-        if (!ambiguity(error, attempt)) {
+        if (isUnexpectedTaskFailure(error)) unexpected += 1
+        if (!ambiguity(error, unexpected)) {
           if (error instanceof WorkflowUpdateFailedError) return refusal(error)
           throw error
         }
         if (Date.now() + backoff >= deadline) {
-          throw new ThreadUnavailable('The thread did not answer in time; send the command again with the same Idempotency-Key.')
+          throw new ThreadUnavailable(
+            'The thread did not answer in time; send the command again with the same Idempotency-Key.',
+            { cause: error },
+          )
         }
         await sleep(backoff)
         backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
@@ -47,18 +58,14 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
   }
 
   /** One send. The start in it finds the thread running, or starts it from the store; it needs to know nothing. */
-  function sendOnce(ref: ThreadRef, command: Command): Promise<Answer> {
-    const { type, ...body } = { sent_at: Date.now(), ...command }
+  function sendOnce(ref: ThreadRef, command: Command, updateId: string): Promise<Answer> {
+    const { type, ...body } = command
     const startWorkflowOperation = new WithStartWorkflowOperation<() => Promise<void>>(THREAD_WORKFLOW, {
       ...startOptions(ref, task_queue),
       args: [],
       workflowIdConflictPolicy: 'USE_EXISTING',
     })
-    const options = {
-      args: [body],
-      startWorkflowOperation,
-      ...(command.command_id === undefined ? {} : { updateId: command.command_id }),
-    }
+    const options = { args: [body], startWorkflowOperation, updateId }
     return client.workflow.executeUpdateWithStart<() => Promise<void>, Answer, unknown[]>(type, options)
   }
 

@@ -26,8 +26,8 @@ export interface ThreadGateway {
 export class ThreadUnavailable extends Error {
   override readonly name = 'ThreadUnavailable'
   readonly retry_after_ms: number
-  constructor(message: string, retry_after_ms = 1000) {
-    super(message)
-    this.retry_after_ms = retry_after_ms
+  constructor(message: string, options: { retry_after_ms?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.retry_after_ms = options.retry_after_ms ?? 1000
   }
 }

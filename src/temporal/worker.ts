@@ -48,6 +48,7 @@ export async function bundleThreadWorkflow(): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(ROOT, 'workflows', 'index.ts'),
     payloadConverterPath: PAYLOAD_CONVERTER,
+    workflowInterceptorModules: [join(ROOT, 'workflows', 'interceptors.ts')],
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
   })
   try {

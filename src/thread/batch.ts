@@ -1,15 +1,14 @@
 import { activeRun } from './draft.ts'
-import type { PersistBatch, RunWrite, ThreadSummaryRow } from './ports.ts'
+import type { PersistBatch, RunWrite, ThreadBatch, ThreadSummaryRow } from './ports.ts'
 import { hasAnswer } from './rules/runs.ts'
 import { toSnapshot } from './state-init.ts'
 import type { RunState, ThreadState } from './state.ts'
 
 /** The next transaction: always everything that is unstored, so that the snapshot in it is that of the log's end. */
-export function nextBatch(state: ThreadState): PersistBatch | null {
+export function nextBatch(state: ThreadState): ThreadBatch | null {
   const { events, ended, ledger } = state.unstored
   if (events.length === 0 && ledger.length === 0) return null
-  const touched = new Set(events.flatMap((event) => event.run_id ?? []))
-  const open = Object.values(state.runs).filter((run) => touched.has(run.record.run_id))
+  const changed = new Set(events.flatMap((event) => event.run_id ?? []))
   const queueChanged = events.some(
     (event) => event.kind === 'PendingDelivered' || event.kind === 'PendingUndelivered' || event.kind === 'MessageCommitted',
   )
@@ -19,16 +18,23 @@ export function nextBatch(state: ThreadState): PersistBatch | null {
     epoch: state.epoch,
     events,
     last_seq: state.event_seq,
-    runs: [...ended.map(({ run }) => run), ...open].map(toWrite),
-    queue: queueChanged ? state.queue : null,
+    ended: ended.map(({ run }) => toWrite(run)),
+    touched: Object.keys(state.runs).filter((run_id) => changed.has(run_id)),
+    queue_changed: queueChanged,
     ledger,
     summary: summaryOf(state),
     snapshot: toSnapshot(state),
   }
 }
 
+/** A batch with the records that the store writes, taken from its snapshot. */
+export function expandBatch({ ended, touched, queue_changed, ...batch }: ThreadBatch): PersistBatch {
+  const open = touched.flatMap((run_id) => batch.snapshot.runs[run_id] ?? [])
+  return { ...batch, runs: [...ended, ...open.map(toWrite)], queue: queue_changed ? batch.snapshot.queue : null }
+}
+
 /** The state once a batch is in the store: what has come in since stays unstored. */
-export function stored(state: ThreadState, batch: PersistBatch): ThreadState {
+export function stored(state: ThreadState, batch: ThreadBatch): ThreadState {
   const { unstored } = state
   const events = unstored.events.filter((event) => event.seq > batch.last_seq)
   const ended = unstored.ended.filter(({ seq }) => seq > batch.last_seq)

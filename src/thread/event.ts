@@ -77,7 +77,7 @@ export type Payloads = {
     metadata?: JsonObject
     delivery: Delivery
     agent_id: string
-    overrides: RunOverrides | null
+    overrides_key: string | null
     for_run_id: string | null
   }
   PendingUndelivered: { pending_id: string; reason: string }

@@ -34,8 +34,18 @@ function evolveThread(state: ThreadState, event: ThreadEvent): ThreadState {
       return { ...withoutPending(state, message_id), message_seq, last_message_id: message_id }
     }
     case 'PendingDelivered': {
-      const { pending_id, role, visibility, metadata, delivery, agent_id, overrides, for_run_id } = event.payload
-      const entry = { pending_id, role, visibility, delivery, agent_id, overrides, for_run_id, revision: 1, created_at: event.at }
+      const { pending_id, role, visibility, metadata, delivery, agent_id, overrides_key, for_run_id } = event.payload
+      const entry = {
+        pending_id,
+        role,
+        visibility,
+        delivery,
+        agent_id,
+        overrides_key,
+        for_run_id,
+        revision: 1,
+        created_at: event.at,
+      }
       const queue = [...state.queue, metadata === undefined ? entry : { ...entry, metadata }]
       return { ...state, queue, queue_revision: state.queue_revision + 1 }
     }

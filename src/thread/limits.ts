@@ -33,5 +33,13 @@ export const DECIDED_MEMORY = 100
 
 /** State larger than this is not handed to the next execution; it loads the thread from the store instead. */
 export const MAX_CARRIED_BYTES = 1024 * 1024
+/** An activity's input above this is not sent: the server ends a workflow for a payload of 2 MB. */
+export const MAX_ACTIVITY_INPUT_BYTES = 1_800 * 1024
+/** The queue and the queued runs together; above it `submit` is refused. */
+export const MAX_QUEUE_BYTES = 800 * 1024
+/** Commands that come back with a thread that is loaded; older ones are looked up in the store. */
+export const MAX_LEDGER_BYTES = 256 * 1024
+/** Continue as new from this much written: a replay must go through it again within one workflow task. */
+export const WRITTEN_BYTES = 16 * 1024 * 1024
 /** Continue as new from this many events on, well before the server's own limits. */
 export const HISTORY_EVENTS = 4096

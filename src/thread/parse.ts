@@ -24,6 +24,12 @@ const ID = /^[A-Za-z0-9_.:/-]{1,256}$/
 export function parseCommand(type: CommandType, raw: unknown): Parsed<Command> {
   if (isUndecodable(raw)) return fail('undecodable_payload', 'the payload cannot be decoded; send JSON (encoding json/plain)')
   if (raw === undefined && (type === 'cancel' || type === 'interrupt' || type === 'wake')) return parseCommand(type, {})
+  if (ArrayBuffer.isView(raw) && raw.byteLength > MAX_CONTENT_BYTES + MAX_ENVELOPE_BYTES) {
+    return fail(
+      'payload_too_large',
+      `the command has ${String(raw.byteLength)} bytes; at most ${String(MAX_CONTENT_BYTES)} bytes of content fit in one`,
+    )
+  }
   if (!isObject(raw) || ArrayBuffer.isView(raw)) return fail('invalid_command', `${type} takes one JSON object`)
   if (isDeeper(raw, MAX_DEPTH)) return fail('invalid_command', `the command is nested deeper than ${String(MAX_DEPTH)} levels`)
   const size = commandSize(raw)

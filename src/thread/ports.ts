@@ -11,7 +11,7 @@ import type { LedgerEntry, PendingEntry, Snapshot, ThreadSettings } from './stat
  */
 export interface ThreadActivities {
   loadThread(input: ThreadRef): Promise<LoadResult>
-  persist(batch: PersistBatch): Promise<PersistResult>
+  persist(batch: ThreadBatch): Promise<PersistResult>
   runModelStep(input: ModelStepInput): Promise<ModelStepResult>
   runTool(input: ToolInput): Promise<ToolOutcome>
 }
@@ -41,7 +41,25 @@ export type ThreadSummaryRow = {
   queue_revision: number
 }
 
-/** One transaction's worth of a thread's facts: always everything that is not stored yet. */
+/**
+ * What the workflow hands to `persist`: always everything that is not stored yet. Open runs and the queue stand only
+ * in the snapshot, since a payload of Temporal's must stay below 2 MB; `expandBatch` makes the transaction of it.
+ */
+export type ThreadBatch = ThreadRef & {
+  epoch: number
+  events: ThreadEvent[]
+  last_seq: number
+  /** Final records of runs that have ended. */
+  ended: RunWrite[]
+  /** Open runs that changed. */
+  touched: string[]
+  queue_changed: boolean
+  ledger: LedgerEntry[]
+  summary: ThreadSummaryRow
+  snapshot: Snapshot
+}
+
+/** One transaction's worth of a thread's facts. */
 export type PersistBatch = ThreadRef & {
   epoch: number
   /** Numbers rise by one; may be empty when only ledger entries are new. */

@@ -40,7 +40,8 @@ function apply(state: ThreadState, type: CommandType, command: Command, via: Via
   const decision = decide(state, command_id === undefined ? command : { ...command, command_id }, stamped)
   if (isRejection(decision.result)) {
     const refused = refuse(state, type, command_id ?? null, decision.result, via, context)
-    if (command_id === undefined || TRANSIENT.has(decision.result.code)) return refused
+    // An id that names a thing, not the request, must not keep a refusal that is only true now.
+    if (command_id === undefined || command.command_id === undefined || TRANSIENT.has(decision.result.code)) return refused
     return { ...refused, state: remember(refused.state, command_id, body_hash, replyOf(refused.answer), context.now) }
   }
   const reply: Reply = { ok: true, outcome: decision.result, event_seq: decision.state.event_seq }

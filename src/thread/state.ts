@@ -2,7 +2,7 @@ import type { Decider, Disposition, ThreadEvent } from './event.ts'
 import type { JsonObject } from './json.ts'
 import type { Role, Visibility } from './message.ts'
 import type { Delivery } from './pending.ts'
-import type { DispatchRecord, RunLimits, RunOverrides, RunRecord, Termination, Ticket } from './records.ts'
+import type { DispatchRecord, RunLimits, RunRecord, Termination, Ticket } from './records.ts'
 import type { Reply } from './reply.ts'
 
 /** One entry of the queue. Its content is in the store (or still in the outbox), never here. */
@@ -15,7 +15,8 @@ export type PendingEntry = {
   delivery: Delivery
   revision: number
   agent_id: string
-  overrides: RunOverrides | null
+  /** Tells submits apart that ask for different overrides; these stand in their run's record. */
+  overrides_key: string | null
   /** The run that its submit allocated; null where it is meant for a run that is already open. */
   for_run_id: string | null
   created_at: number

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeCursor, decodeEventCursor, encodeCursor, eventCursor } from '../../src/http/cursors.ts'
-import { commandId, newThreadId, uuidv7 } from '../../src/http/idempotency.ts'
+import { newThreadId, repeatId, uuidv7 } from '../../src/http/idempotency.ts'
 import { withoutAliases } from '../../src/http/schemas/common.ts'
 import { contentSize } from '../../src/thread/parse-message.ts'
 
@@ -43,27 +43,23 @@ describe('ids', () => {
   })
 
   it('of commands follow from the key, its tenant and route', () => {
-    const id = commandId('t', 'r', 'key', submit())
-    expect(id).toBe(commandId('t', 'r', 'key', submit('other')))
-    expect(id.length).toBeLessThanOrEqual(128)
-    expect(new Set([id, commandId('u', 'r', 'key', submit()), commandId('t', 's', 'key', submit())]).size).toBe(3)
-    expect(commandId('t', 'r', null, submit())).not.toBe(commandId('t', 'r', null, submit()))
-    expect(commandId('t', 'r', null, submit('m'))).toBe('message:m')
-    expect(commandId('t', 'r', null, { type: 'decision', action: 'resume', tool_call_id: 'c', decision_id: 'd' })).toBe(
-      'decision:c:d',
-    )
-    expect(commandId('t', 'r', null, { type: 'decision', action: 'resume', tool_call_id: 'c c', decision_id: 'd' })).toMatch(
-      /^own-[0-9a-f]{64}$/,
-    )
+    const id = repeatId('t', 'r', 'key', submit())
+    expect(id).toBe(repeatId('t', 'r', 'key', submit('other')))
+    expect(id).toMatch(/^key-[0-9a-f]{64}$/)
+    expect(new Set([id, repeatId('u', 'r', 'key', submit()), repeatId('t', 's', 'key', submit())]).size).toBe(3)
+    expect(repeatId('t', 'r', null, submit())).toBeNull()
+    expect(repeatId('t', 'r', null, submit('m'))).toBe('message:m')
+    const decision = { type: 'decision' as const, action: 'resume' as const, tool_call_id: 'c', decision_id: 'd' }
+    expect(repeatId('t', 'r', null, decision)).toBe('decision:c:d')
   })
 
   it('of threads are UUIDs of version 7, the same for the same key', () => {
     const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
     for (let n = 0; n < 50; n++) expect(uuidv7()).toMatch(shape)
     expect(uuidv7(1) < uuidv7(2)).toBe(true)
-    expect(newThreadId('t', 'k')).toBe(newThreadId('t', 'k'))
-    expect(newThreadId('t', 'k')).toMatch(shape)
-    expect(newThreadId('t', 'k')).not.toBe(newThreadId('u', 'k'))
+    expect(newThreadId('t', 'r', 'k')).toBe(newThreadId('t', 'r', 'k'))
+    expect(newThreadId('t', 'r', 'k')).toMatch(shape)
+    expect(newThreadId('t', 'r', 'k')).not.toBe(newThreadId('u', 'r', 'k'))
   })
 })
 

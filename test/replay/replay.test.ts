@@ -1,5 +1,5 @@
 import { Worker } from '@temporalio/worker'
-import { temporal } from '@temporalio/proto'
+import type { temporal } from '@temporalio/proto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from '../../src/temporal/worker.ts'
 import { eventually, startEngine, startTemporal, type Engine } from '../support/engine.ts'
@@ -9,7 +9,11 @@ let server: Awaited<ReturnType<typeof startTemporal>>
 let engine: Engine
 beforeAll(async () => {
   server = await startTemporal()
-  engine = await startEngine({ address: server.address, cli: server.cli, settings: { continue_as_new_every: 6, idle_close_ms: 1_000 } })
+  engine = await startEngine({
+    address: server.address,
+    cli: server.cli,
+    settings: { continue_as_new_every: 6, idle_close_ms: 1_000 },
+  })
 })
 afterAll(async () => {
   await engine.close()
@@ -32,9 +36,17 @@ async function live(thread: string): Promise<void> {
 }
 
 async function histories(workflowId: string): Promise<{ workflowId: string; history: temporal.api.history.v1.IHistory }[]> {
-  const listed = await engine.client.workflowService.listWorkflowExecutions({ namespace: 'default', query: `WorkflowId = '${workflowId}'` })
+  const listed = await engine.client.workflowService.listWorkflowExecutions({
+    namespace: 'default',
+    query: `WorkflowId = '${workflowId}'`,
+  })
   const runs = (listed.executions ?? []).map(({ execution }) => execution?.runId ?? '')
-  return Promise.all(runs.map(async (runId) => ({ workflowId, history: await engine.client.workflow.getHandle(workflowId, runId).fetchHistory() })))
+  return Promise.all(
+    runs.map(async (runId) => ({
+      workflowId,
+      history: await engine.client.workflow.getHandle(workflowId, runId).fetchHistory(),
+    })),
+  )
 }
 
 async function replay(all: Awaited<ReturnType<typeof histories>>, code: string): Promise<string[]> {

@@ -54,7 +54,7 @@ export function delivered(seq: number, pending_id: string, content: Content): Th
     visibility: 'external',
     delivery,
     agent_id: 'default',
-    overrides: null,
+    overrides_key: null,
     for_run_id: null,
   })
 }
@@ -67,7 +67,7 @@ export function entry(pending_id: string): PendingEntry {
     delivery,
     revision: 1,
     agent_id: 'default',
-    overrides: null,
+    overrides_key: null,
     for_run_id: null,
     created_at: 1,
   }

@@ -122,3 +122,16 @@ describe('selectPendingForFreeze', () => {
     ).toEqual([1])
   })
 })
+
+describe('a parked queue', () => {
+  test('goes on when it is told to keep it, also when it is full', () => {
+    const thread = new Given()
+    thread.say('first')
+    const second = thread.say('second')
+    thread.when({ type: 'interrupt', mode: 'graceful', queue: 'park' })
+    thread.modelStops(false)
+    expect(thread.state.active_run_id).toBeNull()
+    thread.when({ type: 'interrupt', mode: 'graceful', queue: 'keep' })
+    expect(thread.run().record.run_id).toBe(second)
+  })
+})

@@ -88,7 +88,8 @@ describe('bad input', () => {
     ['a decision of no kind', 'decision', { tool_call_id: 'a', action: 'perhaps' }, 'invalid_command'],
     ['text above the cap', 'submit', submit('x'.repeat(MAX_CONTENT_BYTES + 1)), 'payload_too_large'],
     ['a nest without end', 'decision', { tool_call_id: 'a', action: 'resume', payload: nest(200_000) }, 'invalid_command'],
-    ['bytes', 'submit', new Uint8Array(1_000_000), 'invalid_command'],
+    ['bytes', 'submit', new Uint8Array(1_000), 'invalid_command'],
+    ['a megabyte of bytes', 'submit', new Uint8Array(1_000_000), 'payload_too_large'],
     ['a megabyte', 'submit', { messages: 'x'.repeat(1_000_000) }, 'payload_too_large'],
   ]
   test.each(cases)('%s is refused with a code, and as a signal it shows in the log', (_name, type, raw, code) => {

@@ -151,6 +151,31 @@ describe('closing and coming back', () => {
     checkLog(await engine.log(thread))
   })
 
+  test('a reset to the last task keeps the ids that are stored', async () => {
+    const thread = newThread()
+    const run_id = await engine.say(thread, '/tool send_email {"to":"a@example.com","subject":"s","body":"b"}')
+    const { waiting } = await engine.run(run_id, (run) => run.status === 'waiting')
+    await engine.cli('workflow', 'reset', '--workflow-id', `default/${thread}`, '--type', 'LastWorkflowTask', '--reason', 'test')
+    await engine.send(thread, { type: 'decision', tool_call_id: waiting?.tickets[0]?.tool_call_id ?? '', action: 'resume' })
+    expect((await engine.run(run_id)).termination).toEqual({ type: 'natural_end' })
+    checkLog(await engine.log(thread))
+  })
+
+  test('signals that come before the first task are applied in their order', async () => {
+    const thread = newThread()
+    await engine.stopWorker()
+    const start = { taskQueue: 'weft', workflowId: `default/${thread}`, args: [], signal: 'interrupt', signalArgs: [{}] }
+    const handle = await engine.client.workflow.signalWithStart('thread', start)
+    await handle.signal('submit', { messages: [{ role: 'user', content: 'hello' }] })
+    await engine.startWorker()
+    const log = await eventually(async () => {
+      const found = await engine.log(thread)
+      return found.some((event) => event.kind === 'RunFinished') ? found : undefined
+    })
+    expect(log.map((event) => event.kind).slice(0, 2)).toEqual(['CommandRejected', 'RunQueued'])
+    expect(log.at(-1)?.payload['termination']).toEqual({ type: 'natural_end' })
+  })
+
   test('a deleted thread’s workflow ends', async () => {
     const thread = newThread()
     await engine.run(await engine.say(thread, 'hello'))

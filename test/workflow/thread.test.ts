@@ -175,16 +175,18 @@ describe('garbage', () => {
     await signal('--name', 'submit', '--input', '{"messages": 7}')
     await signal('--name', 'decision', '--input', '"yes"')
     await signal('--name', 'no_such_signal', '--input', '{}')
+    await engine.client.workflow.getHandle(`default/${thread}`).signal('__temporal_strange')
     await signal('--name', 'submit', '--input', 'not json at all', '--input-meta', 'encoding=binary/strange')
     await engine.client.workflow.getHandle(`default/${thread}`).signal('submit', { messages: 'x'.repeat(1_000_000) })
     const rejected = await eventually(async () => {
       const found = (await engine.log(thread)).filter((event) => event.kind === 'CommandRejected')
-      return found.length === 6 ? found : undefined
+      return found.length === 7 ? found : undefined
     })
     expect(rejected.map((event) => event.payload['code'])).toEqual([
       'invalid_command',
       'invalid_command',
       'invalid_command',
+      'unknown_command',
       'unknown_command',
       'undecodable_payload',
       'payload_too_large',

@@ -53,7 +53,7 @@ export function submitRoutes(): Route[] {
         checkAgent(context, agent_id)
         checkSizes(messages, { metadata, overrides })
         const key = idempotencyKey(headers)
-        const thread_id = body.thread_id ?? newThreadId(context.tenant, key)
+        const thread_id = body.thread_id ?? newThreadId(context.tenant, ROUTE, key)
         // A refused start would leave an empty workflow behind.
         if (body.thread_id !== undefined && (await context.store.threads.get(context.tenant, thread_id)) === 'deleted')
           throw threadDeleted()

@@ -38,7 +38,7 @@ export function threadRoutes(): Route[] {
       problems: ['parent_not_found', 'thread_exists', 'thread_deleted', 'idempotency_conflict'],
       async handle(context, { body, headers }) {
         const key = idempotencyKey(headers)
-        const thread: NewThread = { ...body, id: body.id ?? newThreadId(context.tenant, key) } as NewThread
+        const thread: NewThread = { ...body, id: body.id ?? newThreadId(context.tenant, 'POST /v1/threads', key) } as NewThread
         const row = await create(context, thread, key !== null && body.id === undefined)
         return json(view(context, row), 201, { Location: `/v1/threads/${row.id}` })
       },

@@ -155,7 +155,6 @@ export const pendingRow = z
     metadata: jsonObject.nullable(),
     delivery,
     agent_id: z.string(),
-    overrides: jsonObject.nullable(),
     run_id: z.string().nullable(),
     created_at: timestamp,
   })

@@ -10,6 +10,9 @@ import { finish } from './runs.ts'
 /** Stops the open run and treats the queue as told (source: seed 000, `interrupt_thread`). */
 export function interrupt(draft: Draft, command: InterruptCommand): JsonObject | Rejection {
   const run = activeRun(draft.state)
+  if (command.queue === 'keep' && draft.state.parked) {
+    emit(draft, { kind: 'QueueResumed', run_id: null, payload: { pending_count: draft.state.queue.length } })
+  }
   if (run === undefined && draft.state.queue.length === 0) {
     return reject('nothing_to_interrupt', 'Nothing runs on this thread and nothing is queued.')
   }
@@ -18,6 +21,7 @@ export function interrupt(draft: Draft, command: InterruptCommand): JsonObject |
     emit(draft, { kind: 'QueueParked', run_id: null, payload: { pending_count: draft.state.queue.length } })
   }
   if (run !== undefined) stopRun(draft, run.record.run_id, { type: 'cancelled' }, 'interrupted')
+  else startNext(draft)
   return { thread_id: draft.state.thread_id, superseded_dispatches: superseded, run_id: run?.record.run_id ?? null }
 }
 

@@ -1,6 +1,7 @@
 import type { DecisionCommand } from '../command.ts'
 import type { DeliveryPath } from '../event.ts'
 import { isObject, type Json, type JsonObject } from '../json.ts'
+import { MAX_OUTBOX_BYTES } from '../limits.ts'
 import { reject, type Rejection } from '../reply.ts'
 import type { DecidedTicket, RunState, ToolCall } from '../state.ts'
 import { activeRun, emit, newId, type Draft } from '../draft.ts'
@@ -16,6 +17,9 @@ export function decideTicket(draft: Draft, command: DecisionCommand): JsonObject
   const run = activeRun(draft.state)
   const call = run?.calls.find((known) => known.ticket !== null && names(command, known.ticket))
   if (run === undefined || call?.ticket == null) return knownDecision(draft, command)
+  if (draft.state.unstored.bytes > MAX_OUTBOX_BYTES) {
+    return reject('store_unavailable', 'The store is behind; send the decision again in a moment.')
+  }
   const { run_id } = run.record
   const { ticket } = call
   const decision_id = command.decision_id ?? newId(draft)

@@ -1,6 +1,5 @@
 import type { Committable } from './messages.ts'
 import { commitMessages } from './messages.ts'
-import { canonicalJson } from '../json.ts'
 import { selectPendingForFreeze, type Boundary } from '../pending.ts'
 import type { PendingEntry } from '../state.ts'
 import { emit, type Draft } from '../draft.ts'
@@ -13,9 +12,7 @@ export function frozenAt(queue: readonly PendingEntry[], boundary: Boundary, run
   const chosen = selectPendingForFreeze(queue, boundary, run_id).flatMap((index) => queue[index] ?? [])
   const head = chosen[0]
   if (head === undefined) return []
-  const cut = chosen.findIndex(
-    (entry) => entry.agent_id !== head.agent_id || canonicalJson(entry.overrides) !== canonicalJson(head.overrides),
-  )
+  const cut = chosen.findIndex((entry) => entry.agent_id !== head.agent_id || entry.overrides_key !== head.overrides_key)
   return cut === -1 ? chosen : chosen.slice(0, cut)
 }
 
@@ -60,7 +57,7 @@ export function startNext(draft: Draft): void {
 function begin(draft: Draft, taken: PendingEntry[], owner: PendingEntry | undefined, others: 'superseded' | 'coalesced'): void {
   const head = taken[0]
   if (head === undefined) return
-  const taker = owner?.for_run_id ?? queueRun(draft, { agent_id: head.agent_id, overrides: head.overrides })
+  const taker = owner?.for_run_id ?? queueRun(draft, { agent_id: head.agent_id, overrides: null })
   startRun(draft, taker)
   commitMessages(draft, taker, taken.map(fromQueue))
   for (const run_id of new Set(taken.flatMap((entry) => entry.for_run_id ?? []))) {

@@ -1,6 +1,7 @@
 import type { SubmitCommand } from '../command.ts'
-import type { JsonObject } from '../json.ts'
-import { MAX_OUTBOX_BYTES, MAX_PENDING } from '../limits.ts'
+import { hash128 } from '../ids.ts'
+import { canonicalJson, jsonSize, type JsonObject } from '../json.ts'
+import { MAX_OUTBOX_BYTES, MAX_PENDING, MAX_QUEUE_BYTES } from '../limits.ts'
 import type { MessageInput } from '../message.ts'
 import type { Delivery } from '../pending.ts'
 import { reject, type Rejection } from '../reply.ts'
@@ -40,10 +41,17 @@ export function submit(draft: Draft, command: SubmitCommand): JsonObject | Rejec
 function refuse(state: ThreadState, command: SubmitCommand): Rejection | null {
   if (state.unstored.bytes > MAX_OUTBOX_BYTES)
     return reject('store_unavailable', 'The store is behind; send the command again in a moment.')
-  if (state.queue.length + command.messages.length > MAX_PENDING) {
+  const waits = activeRun(state)?.record.status === 'waiting'
+  if (!waits && state.queue.length + command.messages.length > MAX_PENDING) {
     return reject(
       'queue_full',
       `The thread has ${String(state.queue.length)} pending messages; wait until some are read, or interrupt it.`,
+    )
+  }
+  if (!waits && state.queue.length > 0 && jsonSize([state.queue, state.runs]) > MAX_QUEUE_BYTES) {
+    return reject(
+      'queue_full',
+      'The pending messages of the thread take all the room there is; wait until some are read, or interrupt it.',
     )
   }
   const known = new Set(state.queue.map((entry) => entry.pending_id))
@@ -74,7 +82,7 @@ function preflight(state: ThreadState, command: SubmitCommand): Rejection | null
     ...probeEntry,
     delivery: deliveryOf('foreground'),
     agent_id: agentOf(state, command),
-    overrides: command.overrides ?? null,
+    overrides_key: overridesKey(command),
   }
   const taken = frozenAt([...state.queue, probe], 'interrupt')
   if (taken.includes(probe)) return null
@@ -89,7 +97,7 @@ function preflight(state: ThreadState, command: SubmitCommand): Rejection | null
   )
 }
 
-const probeEntry: Omit<PendingEntry, 'delivery' | 'agent_id' | 'overrides'> = {
+const probeEntry: Omit<PendingEntry, 'delivery' | 'agent_id' | 'overrides_key'> = {
   pending_id: '',
   role: 'user',
   visibility: 'external',
@@ -130,7 +138,7 @@ function enqueue(draft: Draft, run_id: string, command: SubmitCommand, messages:
         ...(metadata === undefined ? {} : { metadata }),
         delivery: deliveryOf(command.mode),
         agent_id: agentOf(draft.state, command),
-        overrides: command.overrides ?? null,
+        overrides_key: overridesKey(command),
         for_run_id: run_id,
       },
     })
@@ -145,6 +153,10 @@ function deliveryOf(mode: SubmitCommand['mode']): Delivery {
 /** Agent: the one given, else that of the thread's latest started run, else `default` (source: seed 003). */
 function agentOf(state: ThreadState, command: SubmitCommand): string {
   return command.agent_id ?? state.latest_agent_id ?? 'default'
+}
+
+function overridesKey({ overrides }: SubmitCommand): string | null {
+  return overrides === undefined ? null : hash128(canonicalJson(overrides))
 }
 
 function asInput({ message, id }: Accepted): Committable {
