@@ -22,6 +22,8 @@ export type GatewayOptions = {
   task_queue?: string
 }
 
+/** One try waits so long; the next one, with the same update id, finds the update where it is or brings it to the next execution. */
+const TRY_MS = 2_500
 const FIRST_BACKOFF_MS = 20
 const LAST_BACKOFF_MS = 500
 
@@ -38,7 +40,8 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
     let unexpected = 0
     for (;;) {
       try {
-        return await client.connection.withDeadline(deadline, () => sendOnce(ref, stamped, updateId))
+        const until = Math.min(deadline, Date.now() + TRY_MS)
+        return await client.connection.withDeadline(until, () => sendOnce(ref, stamped, updateId))
       } catch (error) {
         if (isUnexpectedTaskFailure(error)) unexpected += 1
         if (!ambiguity(error, unexpected)) {

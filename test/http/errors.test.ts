@@ -165,7 +165,7 @@ describe('when something is away', () => {
   })
 
   it('says 503 with Retry-After for the thread, also when no answer comes at all', async () => {
-    faults.send = () => Promise.reject(new ThreadUnavailable('deadline of worker-7', 2_500))
+    faults.send = () => Promise.reject(new ThreadUnavailable('deadline of worker-7', { retry_after_ms: 2_500 }))
     const answer = await client.call('POST', `/v1/threads/${thread_id}/messages`, message)
     expectProblem(answer, 503, 'thread_unavailable')
     expect(answer.headers.get('retry-after')).toBe('3')

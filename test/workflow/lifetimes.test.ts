@@ -11,6 +11,8 @@ beforeAll(async () => {
   engine = await startEngine({
     address: temporal.address,
     cli: temporal.cli,
+    // Worker, clients and database share this process with the tests' load, so a storm's answers can take seconds.
+    timeout_ms: 30_000,
     settings: { idle_close_ms: 1_500, continue_as_new_every: 20 },
   })
 })
