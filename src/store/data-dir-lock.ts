@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, realpath, rm, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, realpath, rm, rmdir, stat } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,6 +20,9 @@ export class DataDirInUse extends Error {
 /** Bytes that a socket's path may have; Linux takes 107, macOS 103. */
 const MAX_SOCKET_PATH = 100
 const ANSWER_MS = 1_000
+const ATTEMPTS = 60
+const PAUSE_MS = 50
+const STALE_TURN_MS = 2_000
 
 /**
  * Takes a directory for this process until `release` or its death, by a bound local socket in it that answers with
@@ -29,25 +32,35 @@ const ANSWER_MS = 1_000
 export async function lockDataDir(dir: string, name = 'weft'): Promise<{ release(): Promise<void> }> {
   await mkdir(dir, { recursive: true })
   const path = socketPath(await realpath(dir), name)
-  const token = `${process.pid} ${randomUUID()}`
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const server = await listen(path, token)
-    if (server !== null) {
-      // After a takeover: one who found the same stale file may have put its own socket in place of ours meanwhile.
-      if (attempt > 0) await sleep(50)
-      const holder = attempt > 0 ? await ask(path) : token
-      if (holder !== token) {
-        server.close()
-        throw new DataDirInUse(dir, pidOf(holder))
-      }
-      return { release: () => new Promise((resolve) => server.close(() => resolve())) }
-    }
-    const before = await inode(path)
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const server = await listen(path, String(process.pid))
+    if (server !== null) return { release: () => new Promise((resolve) => server.close(() => resolve())) }
     const holder = await ask(path)
     if (holder !== null) throw new DataDirInUse(dir, pidOf(holder))
-    if (before !== null && before === (await inode(path))) await rm(path, { force: true })
+    if (!(await removeLeftover(path))) await sleep(PAUSE_MS)
   }
   throw new DataDirInUse(dir, null)
+}
+
+/**
+ * Removes a socket file that nobody listens on. One process at a time looks and removes, or it could remove the socket
+ * that another has just put in place of the leftover; binding a path is exclusive by itself. False: not our turn.
+ */
+async function removeLeftover(path: string): Promise<boolean> {
+  const turn = `${path}.takeover`
+  try {
+    await mkdir(turn)
+  } catch {
+    const { mtimeMs } = await stat(turn).catch(() => ({ mtimeMs: Date.now() }))
+    if (Date.now() - mtimeMs > STALE_TURN_MS) await rmdir(turn).catch(() => undefined) // its process died in between
+    return false
+  }
+  try {
+    if ((await ask(path)) === null) await rm(path, { force: true })
+    return true
+  } finally {
+    await rmdir(turn).catch(() => undefined)
+  }
 }
 
 function socketPath(dir: string, name: string): string {
@@ -58,10 +71,10 @@ function socketPath(dir: string, name: string): string {
 }
 
 /** Null when the path is taken, by a living process or by a file that is left over. */
-function listen(path: string, token: string): Promise<Server | null> {
+function listen(path: string, answer: string): Promise<Server | null> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined)
-    socket.end(token)
+    socket.end(answer)
   })
   server.unref()
   return new Promise((resolve, reject) => {
@@ -90,13 +103,4 @@ function ask(path: string): Promise<string | null> {
 function pidOf(holder: string | null): number | null {
   const pid = Number.parseInt(holder ?? '', 10)
   return Number.isInteger(pid) ? pid : null
-}
-
-async function inode(path: string): Promise<string | null> {
-  try {
-    const { ino, ctimeMs } = await stat(path)
-    return `${ino}/${ctimeMs}`
-  } catch {
-    return null
-  }
 }
