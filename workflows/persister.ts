@@ -1,5 +1,5 @@
 import { proxyActivities, proxyLocalActivities, sleep, workflowInfo } from '@temporalio/workflow'
-import { nextBatch, stored } from '../src/thread/batch.ts'
+import { hasUnstored, nextBatch, stored } from '../src/thread/batch.ts'
 import { jsonSize } from '../src/thread/json.ts'
 import { MAX_ACTIVITY_INPUT_BYTES } from '../src/thread/limits.ts'
 import type { PersistResult, ThreadActivities, ThreadBatch } from '../src/thread/ports.ts'
@@ -40,7 +40,7 @@ export class Persister {
 
   /** True when nothing is left to write and nothing is being written. */
   idle(state: ThreadState): boolean {
-    return this.#write === null && nextBatch(state) === null
+    return this.#write === null && !hasUnstored(state)
   }
 
   get writing(): boolean {

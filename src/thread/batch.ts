@@ -4,10 +4,15 @@ import { hasAnswer } from './rules/runs.ts'
 import { toSnapshot } from './state-init.ts'
 import type { RunState, ThreadState } from './state.ts'
 
+/** Whether anything is left to write; cheaper than the batch itself, and the loop asks at every turn. */
+export function hasUnstored({ unstored }: ThreadState): boolean {
+  return unstored.events.length > 0 || unstored.ledger.length > 0
+}
+
 /** The next transaction: always everything that is unstored, so that the snapshot in it is that of the log's end. */
 export function nextBatch(state: ThreadState): ThreadBatch | null {
+  if (!hasUnstored(state)) return null
   const { events, ended, ledger } = state.unstored
-  if (events.length === 0 && ledger.length === 0) return null
   const changed = new Set(events.flatMap((event) => event.run_id ?? []))
   const queueChanged = events.some(
     (event) => event.kind === 'PendingDelivered' || event.kind === 'PendingUndelivered' || event.kind === 'MessageCommitted',

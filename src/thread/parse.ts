@@ -74,7 +74,7 @@ const parsers: { [T in CommandType]: (fields: Fields, base: CommandBase) => Extr
       ...base,
       type: 'submit',
       mode: fields.oneOf('mode', ['foreground', 'queue'], 'queue'),
-      messages: fields.accept('messages', parseMessages(fields.take('messages'))),
+      messages: fields.accept(parseMessages(fields.take('messages'))),
     }
     const queue = fields.oneOf('queue', ['keep', 'supersede', 'park'], 'keep')
     if (queue !== 'keep') command.queue = queue
@@ -154,7 +154,7 @@ class Fields {
     this.problem ??= reject(code, message)
   }
 
-  accept<T>(_name: string, parsed: { ok: true; value: T } | { ok: false; rejection: Rejection; fallback: T }): T {
+  accept<T>(parsed: { ok: true; value: T } | { ok: false; rejection: Rejection; fallback: T }): T {
     if (parsed.ok) return parsed.value
     this.problem ??= parsed.rejection
     return parsed.fallback

@@ -1,6 +1,5 @@
-import type { EventDraft, ThreadEvent } from './event.ts'
-import type { Disposition } from './event.ts'
-import type { Json, JsonObject } from './json.ts'
+import type { Disposition, ThreadEvent } from './event.ts'
+import type { Json } from './json.ts'
 import type { DispatchRecord, RunLimits, RunRecord, Usage } from './records.ts'
 import type { LedgerEntry, PendingEntry, Snapshot, ThreadSettings } from './state.ts'
 
@@ -169,5 +168,3 @@ export type Report =
   | { type: 'model_done'; run_id: string; step: number; attempt: number; result: ModelStepResult }
   | { type: 'tool_done'; run_id: string; step: number; tool_call_id: string; attempt: number; outcome: ToolOutcome }
   | { type: 'tick' }
-
-export type { EventDraft, JsonObject }
