@@ -14,9 +14,7 @@ export function nextBatch(state: ThreadState): ThreadBatch | null {
   if (!hasUnstored(state)) return null
   const { events, ended, ledger } = state.unstored
   const changed = new Set(events.flatMap((event) => event.run_id ?? []))
-  const queueChanged = events.some(
-    (event) => event.kind === 'PendingDelivered' || event.kind === 'PendingUndelivered' || event.kind === 'MessageCommitted',
-  )
+  const queueChanged = events.some((event) => event.kind.startsWith('Pending') || event.kind === 'MessageCommitted')
   return {
     tenant: state.tenant,
     thread_id: state.thread_id,

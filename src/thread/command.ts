@@ -1,6 +1,6 @@
 import type { Decider } from './event.ts'
 import type { Json, JsonObject } from './json.ts'
-import type { MessageInput } from './message.ts'
+import type { InputPart, MessageInput, Role, Visibility } from './message.ts'
 import type { Delivery } from './pending.ts'
 import type { RunOverrides } from './records.ts'
 
@@ -17,8 +17,12 @@ export type QueuePolicy = 'keep' | 'supersede' | 'park'
 export type SubmitCommand = CommandBase & {
   type: 'submit'
   messages: MessageInput[]
-  mode: 'foreground' | 'queue'
+  mode: SubmitMode
   agent_id?: string
+  /** Whom a steer is meant for: it goes to this run if it is open, else to the thread. */
+  run_id?: string
+  /** One message with an id of its own; its run is `durable-msg-<message id>`, so a repeat is the same run. */
+  durable?: boolean
   queue?: QueuePolicy
   delivery?: Delivery
   parent_run_id?: string
@@ -27,6 +31,16 @@ export type SubmitCommand = CommandBase & {
   metadata?: JsonObject
   overrides?: RunOverrides
 }
+/** `live_then_queue` is also called `steer`. `internal_wake`: messages that nobody wrote, read by a run of their own. */
+export type SubmitMode = 'foreground' | 'queue' | 'live_then_queue' | 'interrupt_then_queue' | 'resume_open_run' | 'internal_wake'
+export const SUBMIT_MODES: readonly [SubmitMode, ...SubmitMode[]] = [
+  'foreground',
+  'queue',
+  'live_then_queue',
+  'interrupt_then_queue',
+  'resume_open_run',
+  'internal_wake',
+]
 export type InterruptCommand = CommandBase & { type: 'interrupt'; mode: 'graceful'; queue: QueuePolicy }
 /** `run_id`: a run's, a dispatch's or the thread's own id; absent: the open run. */
 export type CancelCommand = CommandBase & { type: 'cancel'; run_id?: string }
@@ -39,13 +53,55 @@ export type DecisionCommand = CommandBase & {
   reason?: string
   decision_id?: string
 }
+/** What is not given stays as it was. */
+export type MessageEdit = { role?: Role; content: string | InputPart[]; visibility?: Visibility; metadata?: JsonObject }
+/** `expected_revision`: that of the entry as the caller saw it; an edit without it is refused. */
+export type EditPendingCommand = CommandBase & {
+  type: 'edit_pending'
+  pending_id: string
+  message: MessageEdit
+  expected_revision?: number
+}
+export type RetractPendingCommand = CommandBase & { type: 'retract_pending'; pending_id: string; expected_revision?: number }
+/** `pending_ids`: all of the queue, each once. */
+export type ReorderPendingCommand = CommandBase & {
+  type: 'reorder_pending'
+  pending_ids: string[]
+  expected_queue_revision?: number
+}
+export type HoldPendingCommand = CommandBase & { type: 'hold_pending'; pending_id: string; ttl_ms: number }
+export type ReleasePendingCommand = CommandBase & { type: 'release_pending'; pending_id: string }
+export type ResumeQueueCommand = CommandBase & { type: 'resume_queue' }
 /** Starts the thread's workflow if it is not running, and nothing else: used after a loss of the engine's data. */
 export type WakeCommand = CommandBase & { type: 'wake' }
 
 /** What people and programs send. */
-export type Command = SubmitCommand | InterruptCommand | CancelCommand | DecisionCommand | WakeCommand
+export type Command =
+  | SubmitCommand
+  | InterruptCommand
+  | ResumeQueueCommand
+  | CancelCommand
+  | DecisionCommand
+  | EditPendingCommand
+  | RetractPendingCommand
+  | ReorderPendingCommand
+  | HoldPendingCommand
+  | ReleasePendingCommand
+  | WakeCommand
 export type CommandType = Command['type']
-export const COMMAND_TYPES: readonly CommandType[] = ['submit', 'interrupt', 'cancel', 'decision', 'wake']
+export const COMMAND_TYPES: readonly CommandType[] = [
+  'submit',
+  'interrupt',
+  'resume_queue',
+  'cancel',
+  'decision',
+  'edit_pending',
+  'retract_pending',
+  'reorder_pending',
+  'hold_pending',
+  'release_pending',
+  'wake',
+]
 
 /**
  * What comes with a decision and is not part of the state. `now` in ms. `seed` is unique to the command and, like

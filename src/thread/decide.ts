@@ -4,8 +4,9 @@ import type { ThreadEvent } from './event.ts'
 import type { JsonObject } from './json.ts'
 import type { Report } from './ports.ts'
 import type { Rejection } from './reply.ts'
-import { cancel, interrupt } from './rules/control.ts'
+import { cancel, interrupt, resumeQueue } from './rules/control.ts'
 import { decideTicket } from './rules/decision.ts'
+import { editPending, holdPending, releasePending, reorderPending, retractPending } from './rules/edit.ts'
 import { modelDone } from './rules/step.ts'
 import { submit } from './rules/submit.ts'
 import { loaded, tick } from './rules/time.ts'
@@ -28,10 +29,22 @@ function apply(draft: Draft, command: Command): JsonObject | Rejection {
       return submit(draft, command)
     case 'interrupt':
       return interrupt(draft, command)
+    case 'resume_queue':
+      return resumeQueue(draft)
     case 'cancel':
       return cancel(draft, command)
     case 'decision':
       return decideTicket(draft, command)
+    case 'edit_pending':
+      return editPending(draft, command)
+    case 'retract_pending':
+      return retractPending(draft, command)
+    case 'reorder_pending':
+      return reorderPending(draft, command)
+    case 'hold_pending':
+      return holdPending(draft, command)
+    case 'release_pending':
+      return releasePending(draft, command)
     case 'wake':
       return { thread_id: draft.state.thread_id }
   }

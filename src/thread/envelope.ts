@@ -94,9 +94,16 @@ function identify(thread_id: string, event: ThreadEvent): { correlation: string 
       return { correlation: event.run_id, key: `${run}/${event.payload.step}/${event.payload.attempt}` }
     case 'PendingDelivered':
     case 'PendingUndelivered':
+    case 'PendingRetracted':
       return { correlation: event.run_id, key: `${thread_id}/${event.payload.pending_id}` }
+    // These can come more than once for one message.
+    case 'PendingEdited':
+    case 'PendingHeld':
+    case 'PendingReleased':
+      return { correlation: event.run_id, key: `${thread_id}/${event.payload.pending_id}/${event.seq}` }
     case 'CommandRejected':
       return { correlation: event.payload.command_id, key: `${thread_id}/${event.seq}` }
+    case 'PendingReordered':
     case 'QueueParked':
     case 'QueueResumed':
     case 'ThreadUpdated':

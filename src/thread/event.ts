@@ -54,8 +54,10 @@ export type Payloads = {
     code: string | null
     error: string | null
     tool_call_id?: string
+    /** The worker whose attempt failed, where it is known. */
+    worker?: string
   }
-  RunErrored: DispatchFacts & { code: string; error: string; termination: Termination }
+  RunErrored: DispatchFacts & { code: string; error: string; termination: Termination; worker?: string }
   RunFinished: DispatchFacts & { termination: Termination; final_output: string | null; steps: number; usage: Usage }
   MessageCommitted: {
     message_id: string
@@ -65,6 +67,8 @@ export type Payloads = {
     visibility: Visibility
     parent_message_id: string | null
     step: number | null
+    /** Of a run's input: the step whose model call is the first to read it. */
+    read_by_step?: number
     interrupted?: boolean
     metadata?: JsonObject
   }
@@ -78,9 +82,30 @@ export type Payloads = {
     delivery: Delivery
     agent_id: string
     overrides_key: string | null
+    overrides?: RunOverrides
     for_run_id: string | null
   }
   PendingUndelivered: { pending_id: string; reason: string }
+  /**
+   * `edited`: a person's or program's new wording, with what it replaced given in full. `target_ended`: the run it was
+   * meant for has ended, and it now waits for the next one; its revision stays.
+   */
+  PendingEdited: {
+    pending_id: string
+    revision: number
+    reason: 'edited' | 'target_ended'
+    role?: Role
+    content?: Content
+    visibility?: Visibility
+    metadata?: JsonObject
+    delivery?: Delivery
+    edited_by: Decider | null
+  }
+  PendingRetracted: { pending_id: string; revision: number; retracted_by: Decider | null }
+  /** The whole queue in its new order. */
+  PendingReordered: { pending_ids: string[]; reordered_by: Decider | null }
+  PendingHeld: { pending_id: string; expires_at: number; held_by: Decider | null }
+  PendingReleased: { pending_id: string; reason: 'released' | 'expired'; released_by: Decider | null }
   QueueParked: { pending_count: number }
   QueueResumed: { pending_count: number }
   ToolCallReady: {
@@ -130,6 +155,7 @@ export type Payloads = {
     finish_reason: string
     agent_version: string
     limits: RunLimits
+    worker?: string
     interrupted?: boolean
   }
   MailboxDecisionReceived: {
@@ -149,7 +175,8 @@ export type Payloads = {
   MailboxSubmitFailed: DispatchFacts & { reason: string; error: string }
   MailboxResumeFailed: DispatchFacts & { reason: string; error: string; tool_call_id: string }
   CommandRejected: { command: string; command_id: string | null; code: string; message: string; origin: string }
-  ThreadUpdated: { reason: string; allowed_tools: string[] }
+  /** `state_patch`: merged key by key into the thread's shared state; null removes a key. */
+  ThreadUpdated: { reason: 'remembered_approval' | 'state_patched'; allowed_tools?: string[]; state_patch?: JsonObject }
 }
 export type EventKind = keyof Payloads
 

@@ -117,9 +117,12 @@ function withDispatch(run: RunState, event: ThreadEvent): RunState {
       const over = event.kind === 'RunFinished' || event.kind === 'RunErrored'
       const last_error =
         event.kind === 'RunRescheduled' || event.kind === 'RunErrored' ? event.payload.error : run.dispatch.last_error
+      const worker = event.kind === 'RunErrored' ? event.payload.worker : undefined
+      const claimed_by = status === 'queued' ? null : (worker ?? run.dispatch.claimed_by)
+      const completed_at = over ? event.at : null
       return {
         ...run,
-        dispatch: { ...run.dispatch, status, attempt_count, available_at, last_error, completed_at: over ? event.at : null },
+        dispatch: { ...run.dispatch, status, attempt_count, available_at, claimed_by, last_error, completed_at },
       }
     }
     default:
@@ -149,7 +152,7 @@ function inferred(run: RunState, event: EventOf<'InferenceCompleted'>): RunState
     agent_version,
     usage: { input_tokens: before.input_tokens + usage.input_tokens, output_tokens: before.output_tokens + usage.output_tokens },
   }
-  const dispatch = { ...run.dispatch, status: 'claimed' as const }
+  const dispatch = { ...run.dispatch, status: 'claimed' as const, claimed_by: event.payload.worker ?? run.dispatch.claimed_by }
   return {
     ...patch(run, record),
     dispatch,

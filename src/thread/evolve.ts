@@ -1,6 +1,8 @@
 import type { ThreadEvent } from './event.ts'
 import { evolveRun } from './evolve-run.ts'
+import { evolveQueue } from './evolve-queue.ts'
 import { DECIDED_MEMORY } from './limits.ts'
+import { patched } from './json.ts'
 import type { ThreadState } from './state.ts'
 
 /**
@@ -31,43 +33,28 @@ function evolveThread(state: ThreadState, event: ThreadEvent): ThreadState {
       return { ...state, dispatch_epoch: Math.max(state.dispatch_epoch, event.payload.dispatch_epoch) }
     case 'MessageCommitted': {
       const { message_id, message_seq } = event.payload
-      return { ...withoutPending(state, message_id), message_seq, last_message_id: message_id }
+      return { ...evolveQueue(state, event), message_seq, last_message_id: message_id }
     }
-    case 'PendingDelivered': {
-      const { pending_id, role, visibility, metadata, delivery, agent_id, overrides_key, for_run_id } = event.payload
-      const entry = {
-        pending_id,
-        role,
-        visibility,
-        delivery,
-        agent_id,
-        overrides_key,
-        for_run_id,
-        revision: 1,
-        created_at: event.at,
-      }
-      const queue = [...state.queue, metadata === undefined ? entry : { ...entry, metadata }]
-      return { ...state, queue, queue_revision: state.queue_revision + 1 }
-    }
+    case 'PendingDelivered':
+    case 'PendingEdited':
+    case 'PendingHeld':
+    case 'PendingReleased':
+    case 'PendingReordered':
+    case 'PendingRetracted':
     case 'PendingUndelivered':
-      return withoutPending(state, event.payload.pending_id)
     case 'QueueParked':
-      return { ...state, parked: true }
     case 'QueueResumed':
-      return { ...state, parked: false }
+      return evolveQueue(state, event)
     case 'ToolPermissionResolved': {
       const { ticket_id, tool_call_id, decision_id, decided_by } = event.payload
       const decided = { ticket_id, tool_call_id, run_id: event.run_id ?? '', decision_id, decided_by, decided_at: event.at }
       return { ...state, decided: [...state.decided, decided].slice(-DECIDED_MEMORY) }
     }
-    case 'ThreadUpdated':
-      return { ...state, allowed_tools: event.payload.allowed_tools }
+    case 'ThreadUpdated': {
+      const { allowed_tools = state.allowed_tools, state_patch } = event.payload
+      return { ...state, allowed_tools, shared: state_patch === undefined ? state.shared : patched(state.shared, state_patch) }
+    }
     default:
       return state
   }
-}
-
-function withoutPending(state: ThreadState, pending_id: string): ThreadState {
-  const queue = state.queue.filter((entry) => entry.pending_id !== pending_id)
-  return queue.length === state.queue.length ? state : { ...state, queue, queue_revision: state.queue_revision + 1 }
 }

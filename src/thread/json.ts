@@ -34,3 +34,8 @@ export function canonicalJson(value: unknown): string {
     isObject(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) : inner,
   )
 }
+
+/** `value` with the keys of `patch` in place; null removes a key. */
+export function patched(value: JsonObject, patch: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries({ ...value, ...patch }).filter(([, inner]) => inner !== null))
+}

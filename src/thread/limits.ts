@@ -28,6 +28,16 @@ export const RETRY_CAP_MS = 30_000
 /** How long a stopping run waits for its model step or tools before it goes on without them. */
 export const MODEL_STOP_MS = 2_000
 export const TOOL_STOP_MS = 5_000
+/** How many messages that left the queue are remembered, to tell a late editor what became of them. */
+export const DEPARTED_MEMORY = 20
+/** How long a pending message may be held back, and for how long where nothing is said. */
+export const MAX_HOLD_MS = 600_000
+export const DEFAULT_HOLD_MS = 60_000
+/** The thread's shared state as JSON. */
+export const MAX_SHARED_BYTES = 16 * 1024
+/** Messages that one tool call may stage into its run, and their content together. */
+export const MAX_STAGED_MESSAGES = 20
+export const MAX_STAGED_BYTES = 64 * 1024
 /** How many decided tickets of earlier steps are remembered, to answer a late decision with who was first. */
 export const DECIDED_MEMORY = 100
 

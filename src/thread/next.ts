@@ -25,11 +25,12 @@ export type Next = {
 export function next(state: ThreadState, now: number): Next {
   if (state.needs_reconcile !== null) return { effects: [], wake_at: null, close_at: null }
   const run = activeRun(state)
+  const held = state.queue.flatMap(({ held_until }) => held_until ?? [])
   if (run === undefined) {
     const idle = state.queue.length === 0 && state.unstored.events.length === 0
-    return { effects: [], wake_at: null, close_at: idle ? state.last_activity_at + state.settings.idle_close_ms : null }
+    return { effects: [], wake_at: earliest(held), close_at: idle ? state.last_activity_at + state.settings.idle_close_ms : null }
   }
-  return { effects: effectsOf(state, run, now), wake_at: wakeAt(run, now), close_at: null }
+  return { effects: effectsOf(state, run, now), wake_at: earliest([...timesOf(run, now), ...held]), close_at: null }
 }
 
 function effectsOf(state: ThreadState, run: RunState, now: number): Effect[] {
@@ -78,8 +79,8 @@ function modelStep(state: ThreadState, run: RunState): Effect {
   }
 }
 
-/** The earliest of: a retry that is due, a ticket that expires, a stop that has waited long enough, the run's deadline. */
-function wakeAt(run: RunState, now: number): number | null {
+/** When an open run is to be looked at: a retry that is due, a ticket that expires, a stop that has waited long enough, a deadline. */
+function timesOf(run: RunState, now: number): number[] {
   const times: number[] = []
   if (run.phase === 'model' && run.not_before > now) times.push(run.not_before)
   if (run.stopping !== null) times.push(run.stopping.stop_at)
@@ -88,5 +89,9 @@ function wakeAt(run: RunState, now: number): number | null {
     if (deadline !== null) times.push(deadline)
     for (const { ticket } of run.calls) if (ticket?.expires_at !== undefined) times.push(ticket.expires_at)
   }
+  return times
+}
+
+function earliest(times: readonly number[]): number | null {
   return times.length === 0 ? null : Math.min(...times)
 }

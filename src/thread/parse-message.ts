@@ -1,9 +1,11 @@
 import { isObject, jsonSize, utf8Length, type JsonObject } from './json.ts'
 import { MAX_CONTENT_BYTES, MAX_MESSAGES_PER_SUBMIT, MAX_METADATA_BYTES } from './limits.ts'
+import type { MessageEdit } from './command.ts'
 import { SUBMITTABLE_ROLES, type InputPart, type MessageInput } from './message.ts'
 import { reject, type Rejection } from './reply.ts'
 
-type Result = { ok: true; value: MessageInput[] } | { ok: false; rejection: Rejection; fallback: MessageInput[] }
+type Checked<T> = { ok: true; value: T } | { ok: false; rejection: Rejection; fallback: T }
+type Result = Checked<MessageInput[]>
 const ID = /^[A-Za-z0-9_.:-]{1,128}$/
 
 /** A submit's messages from an untrusted value; the first thing that is wrong is named with its place. */
@@ -21,6 +23,23 @@ export function parseMessages(raw: unknown): Result {
   if (bytes <= MAX_CONTENT_BYTES) return { ok: true, value: messages }
   const text = `the messages have ${String(bytes)} bytes of content; at most ${String(MAX_CONTENT_BYTES)} fit in one submit`
   return { ok: false, rejection: reject('payload_too_large', text), fallback: [] }
+}
+
+/** The new wording of a pending message: `content`, and what else is to change. An `id` may only repeat the entry's own. */
+export function parseEdit(raw: unknown, pending_id: string): Checked<MessageEdit> {
+  const refuse = (message: string): Checked<MessageEdit> => ({
+    ok: false,
+    rejection: reject('invalid_command', message),
+    fallback: { content: '' },
+  })
+  if (!isObject(raw)) return refuse('message must be an object with the new content')
+  const { id, role } = raw
+  if (id != null && id !== pending_id) return refuse('message.id cannot be changed; leave it out')
+  const parsed = parseMessages([{ ...raw, role: role ?? 'user' }])
+  const message = parsed.ok ? parsed.value[0] : undefined
+  if (message === undefined) return { ...(parsed as Extract<Result, { ok: false }>), fallback: { content: '' } }
+  const { id: _id, role: given, ...rest } = message
+  return { ok: true, value: role == null ? rest : { ...rest, role: given } }
 }
 
 /** Bytes of content that count against MAX_CONTENT_BYTES: the text itself, or the parts' texts, urls and data. */

@@ -1,5 +1,6 @@
 import type { Disposition, ThreadEvent } from './event.ts'
-import type { Json } from './json.ts'
+import type { Json, JsonObject } from './json.ts'
+import type { MessageInput } from './message.ts'
 import type { DispatchRecord, RunLimits, RunRecord, Usage } from './records.ts'
 import type { LedgerEntry, PendingEntry, Snapshot, ThreadSettings } from './state.ts'
 
@@ -135,7 +136,7 @@ export type ModelStepResult =
       worker?: string
     }
   | { kind: 'interrupted'; has_text: boolean; model: string; usage: Usage; duration_ms: number }
-  | { kind: 'failed'; retryable: boolean; code: string; error: string; retry_after_ms: number | null }
+  | { kind: 'failed'; retryable: boolean; code: string; error: string; retry_after_ms: number | null; worker?: string }
 
 export type ToolInput = ThreadRef & {
   run_id: string
@@ -157,10 +158,21 @@ export type ToolInput = ThreadRef & {
  * is no longer part of the configuration.
  */
 export type ToolOutcome =
-  | { kind: 'done'; status: 'success' | 'error'; message?: string }
+  | {
+      kind: 'done'
+      status: 'success' | 'error'
+      message?: string
+      /** What the tool changes in the thread's shared state, key by key; null removes. */
+      state_patch?: JsonObject
+      /** Messages that it puts into its own run's queue, in order. */
+      messages?: StagedMessage[]
+    }
   | { kind: 'cancelled' }
   | { kind: 'lost'; error: string }
   | { kind: 'missing'; error: string }
+
+/** A message from a tool: read by its own run at `boundary` (`next_step` where nothing is said), and by no other. */
+export type StagedMessage = MessageInput & { boundary?: 'next_step' | 'on_natural_end' }
 
 /** What effects report back into `decide`. */
 export type Report =

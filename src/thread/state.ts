@@ -2,7 +2,7 @@ import type { Decider, Disposition, ThreadEvent } from './event.ts'
 import type { JsonObject } from './json.ts'
 import type { Role, Visibility } from './message.ts'
 import type { Delivery } from './pending.ts'
-import type { DispatchRecord, RunLimits, RunRecord, Termination, Ticket } from './records.ts'
+import type { DispatchRecord, RunLimits, RunOverrides, RunRecord, Termination, Ticket } from './records.ts'
 import type { Reply } from './reply.ts'
 
 /** One entry of the queue. Its content is in the store (or still in the outbox), never here. */
@@ -15,11 +15,14 @@ export type PendingEntry = {
   delivery: Delivery
   revision: number
   agent_id: string
-  /** Tells submits apart that ask for different overrides; these stand in their run's record. */
+  /** Tells submits apart that ask for different overrides. */
   overrides_key: string | null
+  overrides?: RunOverrides
   /** The run that its submit allocated; null where it is meant for a run that is already open. */
   for_run_id: string | null
   created_at: number
+  /** Set while somebody holds it back: no freeze takes it before it is released, or before this time (ms). */
+  held_until?: number
 }
 
 /** One tool call of the open step. */
@@ -66,6 +69,18 @@ export type DecidedTicket = {
   decided_at: number
 }
 
+/** What became of a message that is pending no more; the latest of them, for those who would still change it. */
+export type Departed = {
+  pending_id: string
+  state: 'consumed' | 'retracted' | 'undelivered'
+  run_id: string | null
+  /** Of a consumed one: the step that read it, and its number in the conversation. */
+  step?: number
+  message_seq?: number
+  reason?: string
+  at: number
+}
+
 /** What the thread remembers of one command: enough to give the same answer again. */
 export type LedgerEntry = { command_id: string; body_hash: string; at: number; reply: Reply }
 
@@ -96,8 +111,13 @@ export type ThreadState = {
   latest_agent_id: string | null
   allowed_tools: string[]
   queue: PendingEntry[]
+  /** Counts every change of the queue. */
   queue_revision: number
+  departed: Departed[]
+  /** The queue waits until somebody resumes it. Only a queue that holds something can be parked. */
   parked: boolean
+  /** What tools keep for the thread; a run starts with what the one before has left. */
+  shared: JsonObject
   /** The open run's id, if any. */
   active_run_id: string | null
   /** Runs that have not ended: queued ones and the open one. */

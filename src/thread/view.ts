@@ -1,5 +1,6 @@
 import { activeRun } from './draft.ts'
 import { summaryOf } from './batch.ts'
+import { entryView } from './entry-view.ts'
 import type { JsonObject } from './json.ts'
 import type { Ticket } from './records.ts'
 import type { PendingEntry, RunState, ThreadState } from './state.ts'
@@ -17,6 +18,7 @@ export function threadView(state: ThreadState): JsonObject {
     message_seq,
     pending: queue.length,
     parked,
+    shared: state.shared,
     epoch,
     unstored_events: unstored.events.length,
     needs_reconcile,
@@ -29,8 +31,9 @@ export function activeRunView(state: ThreadState): { active_run: RunState['recor
 }
 
 /** Query `pending`: the queue in order, without content (that is in the store). */
-export function pendingView(state: ThreadState): { items: PendingEntry[]; queue_revision: number } {
-  return { items: state.queue, queue_revision: state.queue_revision }
+export function pendingView(state: ThreadState): { items: JsonObject[]; queue_revision: number; parked: boolean } {
+  const { queue, queue_revision, parked } = state
+  return { items: queue.map((entry) => entryView(state, entry)), queue_revision, parked }
 }
 
 /** Current details in the Temporal UI, as Markdown: status, queue, open tickets and the command that answers each. */
@@ -50,7 +53,12 @@ export function detailsView(state: ThreadState): string {
   }
   for (const call of run?.calls ?? []) if (call.ticket !== null) lines.push('', ...ticketLines(state, call.ticket))
   if (state.queue.length > 0)
-    lines.push('', '| # | pending | boundary | agent |', '| --- | --- | --- | --- |', ...state.queue.slice(0, 20).map(queueLine))
+    lines.push(
+      '',
+      '| # | pending | revision | boundary | agent |',
+      '| --- | --- | --- | --- | --- |',
+      ...state.queue.slice(0, 20).map(queueLine),
+    )
   if (state.queue.length > 20) lines.push('', `… and ${String(state.queue.length - 20)} more`)
   return lines.join('\n')
 }
@@ -76,6 +84,8 @@ function ticketLines(state: ThreadState, ticket: Ticket): string[] {
   ]
 }
 
-function queueLine(entry: PendingEntry, index: number): string {
-  return `| ${String(index + 1)} | ${entry.pending_id} | ${entry.delivery.boundary} | ${entry.agent_id} |`
+function queueLine({ pending_id, revision, delivery, agent_id, held_until }: PendingEntry, index: number): string {
+  const held = held_until === undefined ? '' : ` (held until ${new Date(held_until).toISOString()})`
+  const boundary = `${delivery.boundary}${delivery.barrier ? ', barrier' : ''}`
+  return `| ${String(index + 1)} | ${pending_id}${held} | ${String(revision)} | ${boundary} | ${agent_id} |`
 }

@@ -124,14 +124,42 @@ describe('selectPendingForFreeze', () => {
 })
 
 describe('a parked queue', () => {
-  test('goes on when it is told to keep it, also when it is full', () => {
+  function parked(): { thread: Given; second: string } {
     const thread = new Given()
     thread.say('first')
     const second = thread.say('second')
     thread.when({ type: 'interrupt', mode: 'graceful', queue: 'park' })
     thread.modelStops(false)
-    expect(thread.state.active_run_id).toBeNull()
+    expect(thread.state).toMatchObject({ active_run_id: null, parked: true })
+    return { thread, second }
+  }
+
+  test('goes on when it is told to', () => {
+    const { thread, second } = parked()
+    expect(thread.when({ type: 'resume_queue' })).toMatchObject({ resumed: true, pending: 0, run_id: second })
+    expect(thread.kinds()).toEqual(expect.arrayContaining(['QueueResumed', 'RunStarted']))
+    expect(thread.when({ type: 'resume_queue' })).toMatchObject({ resumed: false })
+  })
+
+  test('stays when an interrupt keeps it, and when somebody steers', () => {
+    const { thread } = parked()
     thread.when({ type: 'interrupt', mode: 'graceful', queue: 'keep' })
-    expect(thread.run().record.run_id).toBe(second)
+    expect(thread.state.active_run_id).toBeNull()
+    thread.say('a hint', { mode: 'live_then_queue' })
+    expect(thread.state).toMatchObject({ active_run_id: null, queue: { length: 2 } })
+  })
+
+  test('goes on with the next message', () => {
+    const { thread, second } = parked()
+    thread.say('go on')
+    expect(thread.run().record).toMatchObject({ run_id: second, input: { trigger_message_ids: { length: 2 } } })
+  })
+
+  test('is not parked any more once it holds nothing', () => {
+    const { thread } = parked()
+    thread.when({ type: 'interrupt', mode: 'graceful', queue: 'supersede' })
+    expect(thread.state).toMatchObject({ parked: false, queue: [] })
+    const run_id = thread.say('a hint', { mode: 'live_then_queue' })
+    expect(thread.run().record.run_id).toBe(run_id)
   })
 })

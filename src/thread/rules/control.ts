@@ -2,27 +2,31 @@ import type { CancelCommand, InterruptCommand } from '../command.ts'
 import type { JsonObject } from '../json.ts'
 import { reject, type Rejection } from '../reply.ts'
 import type { RunState } from '../state.ts'
-import { activeRun, emit, type Draft } from '../draft.ts'
+import { activeRun, type Draft } from '../draft.ts'
 import { stopRun } from './ends.ts'
-import { startNext, supersedeQueue, undeliver } from './queue.ts'
+import { lookAtQueue, parkQueue, startNext, supersedeQueue, unparkQueue } from './queue.ts'
 import { finish } from './runs.ts'
+import { undeliver } from './targets.ts'
 
 /** Stops the open run and treats the queue as told (source: seed 000, `interrupt_thread`). */
 export function interrupt(draft: Draft, command: InterruptCommand): JsonObject | Rejection {
   const run = activeRun(draft.state)
-  if (command.queue === 'keep' && draft.state.parked) {
-    emit(draft, { kind: 'QueueResumed', run_id: null, payload: { pending_count: draft.state.queue.length } })
-  }
   if (run === undefined && draft.state.queue.length === 0) {
     return reject('nothing_to_interrupt', 'Nothing runs on this thread and nothing is queued.')
   }
   const superseded = command.queue === 'supersede' ? supersedeQueue(draft) : 0
-  if (command.queue === 'park' && !draft.state.parked) {
-    emit(draft, { kind: 'QueueParked', run_id: null, payload: { pending_count: draft.state.queue.length } })
-  }
+  if (command.queue === 'park') parkQueue(draft)
   if (run !== undefined) stopRun(draft, run.record.run_id, { type: 'cancelled' }, 'interrupted')
   else startNext(draft)
   return { thread_id: draft.state.thread_id, superseded_dispatches: superseded, run_id: run?.record.run_id ?? null }
+}
+
+/** Lets a parked queue go on; one that is not parked stays as it is. */
+export function resumeQueue(draft: Draft): JsonObject {
+  const resumed = unparkQueue(draft)
+  if (resumed) lookAtQueue(draft)
+  const { thread_id, queue, active_run_id } = draft.state
+  return { thread_id, resumed, pending: queue.length, run_id: active_run_id }
 }
 
 /**
@@ -38,7 +42,7 @@ export function cancel(draft: Draft, command: CancelCommand): JsonObject | Rejec
   if (run.record.status === 'created') {
     for (const entry of state.queue) if (entry.for_run_id === run_id) undeliver(draft, entry, 'its run was cancelled')
     finish(draft, run, { type: 'cancelled' })
-    startNext(draft)
+    lookAtQueue(draft)
   } else stopRun(draft, run_id, { type: 'cancelled' }, 'cancelled')
   return { thread_id: state.thread_id, run_id }
 }

@@ -6,7 +6,8 @@ import { reject, type Rejection } from '../reply.ts'
 import type { DecidedTicket, RunState, ToolCall } from '../state.ts'
 import { activeRun, emit, newId, type Draft } from '../draft.ts'
 import { finishCall, type CallResult } from './calls.ts'
-import { resumeRun, settleCalls } from './settle.ts'
+import { resumeRun } from './runs.ts'
+import { settleCalls } from './settle.ts'
 
 /** What a person or a program has decided of a ticket. */
 type Verdict =

@@ -3,8 +3,9 @@ import type { Termination } from '../records.ts'
 import type { RunState } from '../state.ts'
 import { activeRun, dispatchFacts, emit, type Draft } from '../draft.ts'
 import { cancelCall } from './calls.ts'
-import { settleTargeted, startNext } from './queue.ts'
+import { startNext } from './queue.ts'
 import { finish } from './runs.ts'
+import { settleTargeted } from './targets.ts'
 
 /** How the open run ends, and what comes after it. */
 
@@ -45,7 +46,7 @@ export function endRun(draft: Draft, run_id: string, termination: Termination): 
 }
 
 /** An end by an error: the dispatch becomes a dead letter, which can be requeued. */
-export function failRun(draft: Draft, run_id: string, code: string, error: string): void {
+export function failRun(draft: Draft, run_id: string, code: string, error: string, worker?: string): void {
   const run = draft.state.runs[run_id]
   if (run === undefined) return
   emit(draft, {
@@ -56,6 +57,7 @@ export function failRun(draft: Draft, run_id: string, code: string, error: strin
       code,
       error,
       termination: { type: 'error', value: error },
+      ...(worker === undefined ? {} : { worker }),
     },
   })
   settleTargeted(draft, run_id)

@@ -42,6 +42,8 @@ function commit(draft: Draft, run_id: string, message: Committable): void {
     parent_message_id: draft.state.last_message_id,
     step: message.step,
   }
+  const readBy = message.step === null ? draft.state.runs[run_id]?.step : undefined
+  if (readBy !== undefined) payload.read_by_step = readBy
   if (message.interrupted === true) payload.interrupted = true
   if (message.metadata !== undefined) payload.metadata = message.metadata
   emit(draft, { kind: 'MessageCommitted', run_id, payload, ...(message.refs === undefined ? {} : { refs: message.refs }) })

@@ -1,26 +1,18 @@
-import type { Committable } from './messages.ts'
-import { commitMessages } from './messages.ts'
-import { selectPendingForFreeze, type Boundary } from '../pending.ts'
 import type { PendingEntry } from '../state.ts'
-import { emit, type Draft } from '../draft.ts'
-import { finish, queueRun, startRun } from './runs.ts'
+import { activeRun, emit, type Draft } from '../draft.ts'
+import { cancelCall } from './calls.ts'
+import { consume, expireHolds, frozenAt, joining } from './freeze.ts'
+import { finish, queueRun, resumeRun, startRun } from './runs.ts'
+import { undeliver } from './targets.ts'
 
-/** The freeze and what follows from it: which pending messages become part of the conversation, and for which run. */
+/** What the queue leads to once nothing stands in its way. */
 
-/** The entries a freeze takes: the rule's choice, cut where the agent or the run's overrides change. */
-export function frozenAt(queue: readonly PendingEntry[], boundary: Boundary, run_id?: string): PendingEntry[] {
-  const chosen = selectPendingForFreeze(queue, boundary, run_id).flatMap((index) => queue[index] ?? [])
-  const head = chosen[0]
-  if (head === undefined) return []
-  const cut = chosen.findIndex((entry) => entry.agent_id !== head.agent_id || entry.overrides_key !== head.overrides_key)
-  return cut === -1 ? chosen : chosen.slice(0, cut)
-}
-
-/** Consumes pending messages for the open run. True if there were any. */
-export function freezeInto(draft: Draft, run_id: string, boundary: Boundary): boolean {
-  const taken = frozenAt(draft.state.queue, boundary, run_id)
-  commitMessages(draft, run_id, taken.map(fromQueue))
-  return taken.length > 0
+/** Looks at the queue after it has changed: starts the next run, or lets the waiting one go on with what is for it. */
+export function lookAtQueue(draft: Draft): void {
+  expireHolds(draft)
+  const run = activeRun(draft.state)
+  if (run === undefined) startNext(draft)
+  else if (run.record.status === 'waiting') resumeWaiting(draft, run.record.run_id)
 }
 
 /**
@@ -30,49 +22,50 @@ export function freezeInto(draft: Draft, run_id: string, boundary: Boundary): bo
  */
 export function startNext(draft: Draft): void {
   if (draft.state.active_run_id !== null) return
-  const { queue, parked } = draft.state
-  const replacement = frozenAt(
-    queue.filter((entry) => entry.delivery.target_run_id === undefined),
-    'interrupt',
-  )
-  if (replacement.length > 0)
-    begin(
-      draft,
-      replacement,
-      replacement.findLast((entry) => entry.for_run_id !== null),
-      'superseded',
-    )
-  else if (!parked) {
-    const next = frozenAt(queue, 'new_run')
-    if (next.length > 0)
-      begin(
-        draft,
-        next,
-        next.find((entry) => entry.for_run_id !== null),
-        'coalesced',
-      )
+  expireHolds(draft)
+  const { queue } = draft.state
+  const replacement = frozenAt(queue, 'interrupt').taken
+  if (replacement.length > 0) begin(draft, replacement, lastOwner(draft, replacement), 'superseded')
+  else if (!draft.state.parked) {
+    const next = frozenAt(queue, 'new_run').taken
+    if (next.length > 0) begin(draft, next, owners(draft, next)[0], 'coalesced')
   }
 }
 
-function begin(draft: Draft, taken: PendingEntry[], owner: PendingEntry | undefined, others: 'superseded' | 'coalesced'): void {
+function begin(draft: Draft, taken: PendingEntry[], owner: string | undefined, others: 'superseded' | 'coalesced'): void {
   const head = taken[0]
   if (head === undefined) return
-  const taker = owner?.for_run_id ?? queueRun(draft, { agent_id: head.agent_id, overrides: null })
+  const taker = owner ?? queueRun(draft, { agent_id: head.agent_id, overrides: head.overrides ?? null })
   startRun(draft, taker)
-  commitMessages(draft, taker, taken.map(fromQueue))
-  for (const run_id of new Set(taken.flatMap((entry) => entry.for_run_id ?? []))) {
-    const run = draft.state.runs[run_id]
-    const left = draft.state.queue.some((entry) => entry.for_run_id === run_id)
-    if (run_id !== taker && run !== undefined && !left) finish(draft, run, { type: others, value: taker })
-  }
+  consume(draft, taker, taken, others)
 }
 
-/** Messages meant for a run that has ended: turned to the next run where they allow it, else undelivered. */
-export function settleTargeted(draft: Draft, run_id: string): void {
-  for (const entry of draft.state.queue) {
-    const { delivery } = entry
-    if (delivery.target_run_id === run_id && !delivery.fallback_to_new_run) undeliver(draft, entry, 'its run ended')
-  }
+/** The runs that were allocated for these entries and have not begun. */
+function owners(draft: Draft, taken: readonly PendingEntry[]): string[] {
+  return taken.flatMap(({ for_run_id }) =>
+    for_run_id !== null && draft.state.runs[for_run_id]?.record.status === 'created' ? [for_run_id] : [],
+  )
+}
+
+function lastOwner(draft: Draft, taken: readonly PendingEntry[]): string | undefined {
+  return owners(draft, taken).at(-1)
+}
+
+/** The user wrote instead of deciding: open tickets are closed so, and the run goes on with the messages. */
+function resumeWaiting(draft: Draft, run_id: string): void {
+  const run = draft.state.runs[run_id]
+  if (run === undefined) return
+  const { taken } = frozenAt(draft.state.queue, 'resume_input', joining(run))
+  if (taken.length === 0) return
+  closeTickets(draft, run_id)
+  consume(draft, run_id, taken, 'coalesced')
+}
+
+/** The waiting run goes on although nobody has decided; what it had asked gets an answer that says so. */
+export function closeTickets(draft: Draft, run_id: string): void {
+  resumeRun(draft, run_id, 'input')
+  for (const call of draft.state.runs[run_id]?.calls ?? [])
+    if (call.status === 'waiting') cancelCall(draft, run_id, call, 'not decided: the user wrote instead')
 }
 
 /** Ends every queued run but `spared`; their messages stay unread. Returns how many runs. */
@@ -85,19 +78,15 @@ export function supersedeQueue(draft: Draft, spared?: string): number {
   return queued.length
 }
 
-/** Takes a message out of the queue without anyone having read it. */
-export function undeliver(draft: Draft, entry: PendingEntry, reason: string): void {
-  emit(draft, { kind: 'PendingUndelivered', run_id: entry.for_run_id, payload: { pending_id: entry.pending_id, reason } })
+/** Keeps the queue from starting anything. A queue that holds nothing has nothing to wait with. */
+export function parkQueue(draft: Draft): void {
+  const { queue, parked } = draft.state
+  if (!parked && queue.length > 0) emit(draft, { kind: 'QueueParked', run_id: null, payload: { pending_count: queue.length } })
 }
 
-function fromQueue(entry: PendingEntry): Committable {
-  return {
-    message_id: entry.pending_id,
-    role: entry.role,
-    content: '',
-    visibility: entry.visibility,
-    metadata: entry.metadata,
-    step: null,
-    refs: [{ at: ['content'], ref: { from: 'pending', pending_id: entry.pending_id } }],
-  }
+/** True if it had been parked. */
+export function unparkQueue(draft: Draft): boolean {
+  const { queue, parked } = draft.state
+  if (parked) emit(draft, { kind: 'QueueResumed', run_id: null, payload: { pending_count: queue.length } })
+  return parked
 }

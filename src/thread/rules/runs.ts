@@ -9,6 +9,7 @@ import { dispatchFacts, emit, newId, type Draft } from '../draft.ts'
 /** A run's record from its allocation to its end. What follows from an end is in ends.ts. */
 
 export type NewRun = {
+  run_id?: string | undefined
   agent_id: string
   parent_run_id?: string | undefined
   retry_of?: string | undefined
@@ -19,7 +20,7 @@ export type NewRun = {
 
 /** Allocates a run: `created`, its dispatch `queued`. */
 export function queueRun(draft: Draft, run: NewRun): string {
-  const run_id = newId(draft)
+  const run_id = run.run_id ?? newId(draft)
   const { now } = draft.context
   emit(draft, {
     kind: 'RunQueued',
@@ -53,6 +54,13 @@ export function startRun(draft: Draft, run_id: string): void {
     run_id,
     payload: { ...dispatchFacts(draft, run, { status: 'claimed' }), agent_id: run.record.agent_id },
   })
+}
+
+/** The run goes on after a wait, if it was waiting. */
+export function resumeRun(draft: Draft, run_id: string, reason: 'decision' | 'input' | 'expiry'): void {
+  const run = draft.state.runs[run_id]
+  if (run?.record.status !== 'waiting') return
+  emit(draft, { kind: 'RunResumed', run_id, payload: { ...dispatchFacts(draft, run), reason } })
 }
 
 /** The event of an end that is no error. */

@@ -1,9 +1,10 @@
-import { dispatchFacts, emit, type Draft } from '../draft.ts'
+import { emit, type Draft } from '../draft.ts'
 import type { StopCode, Ticket } from '../records.ts'
 import type { RunState } from '../state.ts'
 import { argumentRefs } from './calls.ts'
-import { freezeInto } from './queue.ts'
 import { endRun } from './ends.ts'
+import { freezeInto } from './freeze.ts'
+import { lookAtQueue } from './queue.ts'
 
 /**
  * Looks at the open step after anything about its calls has changed: goes on while a call runs, waits once only
@@ -26,14 +27,8 @@ export function settleCalls(draft: Draft, run_id: string): void {
       call.ticket === null ? [] : argumentRefs(run_id, call, call.ticket, ['tickets', String(index), 'arguments']),
     )
     emit(draft, { kind: 'RunWaiting', run_id, payload, ...(refs.length === 0 ? {} : { refs }) })
+    lookAtQueue(draft)
   }
-}
-
-/** The run goes on after a wait, if it was waiting. */
-export function resumeRun(draft: Draft, run_id: string, reason: 'decision' | 'input' | 'expiry'): void {
-  const run = draft.state.runs[run_id]
-  if (run?.record.status !== 'waiting') return
-  emit(draft, { kind: 'RunResumed', run_id, payload: { ...dispatchFacts(draft, run), reason } })
 }
 
 /** A step with all its results: ends the run if it was to stop or has used what it may, else takes in what is due. */
@@ -48,7 +43,7 @@ function stepDone(draft: Draft, run: RunState): void {
   else freezeInto(draft, run_id, 'next_step')
 }
 
-function limitReached(run: RunState, now: number): { code: StopCode; detail: string } | null {
+export function limitReached(run: RunState, now: number): { code: StopCode; detail: string } | null {
   const { limits, record } = run
   if (limits === null) return null
   const tokens = record.usage.input_tokens + record.usage.output_tokens

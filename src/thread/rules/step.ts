@@ -5,9 +5,9 @@ import type { RunState } from '../state.ts'
 import { dispatchFacts, emit, type Draft } from '../draft.ts'
 import { cancelCall, finishCall, openTicket, stepMessageId } from './calls.ts'
 import { commitMessages } from './messages.ts'
-import { freezeInto } from './queue.ts'
 import { endRun, failRun, openRun } from './ends.ts'
-import { settleCalls } from './settle.ts'
+import { freezeInto } from './freeze.ts'
+import { limitReached, settleCalls } from './settle.ts'
 
 type Completed = Extract<ModelStepResult, { kind: 'completed' }>
 
@@ -38,7 +38,7 @@ function completed(draft: Draft, run: RunState, result: Completed): void {
   emit(draft, {
     kind: 'InferenceCompleted',
     run_id,
-    payload: { step, attempt, model, usage, duration_ms, finish_reason, agent_version, limits },
+    payload: { step, attempt, model, usage, duration_ms, finish_reason, agent_version, limits, ...workerOf(result) },
   })
   if (result.has_content) commitAnswer(draft, run, false)
   for (const plan of result.calls) planCall(draft, run, plan)
@@ -47,7 +47,13 @@ function completed(draft: Draft, run: RunState, result: Completed): void {
       if (call.status !== 'done') cancelCall(draft, run_id, call, run.stopping.reason)
     endRun(draft, run_id, run.stopping.termination)
   } else if (result.calls.length > 0) settleCalls(draft, run_id)
-  else if (!freezeInto(draft, run_id, 'on_natural_end')) endRun(draft, run_id, { type: 'natural_end' })
+  else if (!goesOn(draft, run_id)) endRun(draft, run_id, { type: 'natural_end' })
+}
+
+/** What was meant for the end of the run is read by the same run, if it may take another step. */
+function goesOn(draft: Draft, run_id: string): boolean {
+  const run = draft.state.runs[run_id]
+  return run !== undefined && limitReached(run, draft.context.now) === null && freezeInto(draft, run_id, 'on_natural_end')
 }
 
 /** A call as the model asked for it, and its ticket or its refusal where it may not simply run. */
@@ -120,10 +126,18 @@ function failed(draft: Draft, run: RunState, failure: Omit<Extract<ModelStepResu
     const facts = dispatchFacts(draft, run, { status: 'dead_letter' })
     emit(draft, { kind: 'MailboxSubmitFailed', run_id, payload: { ...facts, reason: failure.code, error: failure.error } })
   }
-  failRun(draft, run_id, failure.code, failure.error)
+  failRun(draft, run_id, failure.code, failure.error, failure.worker)
 }
 
-function reschedule(draft: Draft, run: RunState, failure: { code: string; error: string; retry_after_ms: number | null }): void {
+function workerOf({ worker }: { worker?: string }): { worker?: string } {
+  return worker === undefined ? {} : { worker }
+}
+
+function reschedule(
+  draft: Draft,
+  run: RunState,
+  failure: { code: string; error: string; retry_after_ms: number | null; worker?: string },
+): void {
   const { step, attempt } = run
   const backoff = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (attempt - 1))
   const available_at = draft.context.now + Math.max(backoff, failure.retry_after_ms ?? 0)
@@ -132,6 +146,14 @@ function reschedule(draft: Draft, run: RunState, failure: { code: string; error:
   emit(draft, {
     kind: 'RunRescheduled',
     run_id: run.record.run_id,
-    payload: { ...facts, reason: 'attempt_failed', step, attempt: attempt + 1, code: failure.code, error: failure.error },
+    payload: {
+      ...facts,
+      reason: 'attempt_failed',
+      step,
+      attempt: attempt + 1,
+      code: failure.code,
+      error: failure.error,
+      ...workerOf(failure),
+    },
   })
 }

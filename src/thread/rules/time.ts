@@ -4,12 +4,15 @@ import { MAX_STEP_ATTEMPTS, MODEL_STOP_MS, TOOL_STOP_MS } from '../limits.ts'
 import { cancelCall, finishCall } from './calls.ts'
 import { endRun, failRun, stopRun } from './ends.ts'
 import { abandonStep } from './step.ts'
-import { deadlineOf, resumeRun, settleCalls } from './settle.ts'
+import { expireHolds } from './freeze.ts'
+import { lookAtQueue, startNext } from './queue.ts'
+import { resumeRun } from './runs.ts'
+import { deadlineOf, settleCalls } from './settle.ts'
 import { lost } from './tools.ts'
-import { startNext } from './queue.ts'
 
 /** What the passing of time alone brings about. Safe to call at any time and any number of times. */
 export function tick(draft: Draft): void {
+  if (expireHolds(draft)) lookAtQueue(draft)
   const run = activeRun(draft.state)
   if (run === undefined) return
   const { now } = draft.context
@@ -46,9 +49,11 @@ function stopTimedOut(draft: Draft, run: RunState): void {
 /** A ticket nobody answered in its time is an outcome of its own, different from a denial. */
 function expireTickets(draft: Draft, run: RunState): void {
   const { run_id } = run.record
-  for (const call of run.calls) {
-    const { ticket } = call
-    if (ticket?.expires_at === undefined || draft.context.now < ticket.expires_at) continue
+  for (const { tool_call_id } of run.calls) {
+    // Looked up anew: what follows from one ticket's end may close the others.
+    const call = draft.state.runs[run_id]?.calls.find((known) => known.tool_call_id === tool_call_id)
+    const ticket = call?.ticket
+    if (call === undefined || ticket?.expires_at === undefined || draft.context.now < ticket.expires_at) continue
     emit(draft, {
       kind: 'ToolPermissionExpired',
       run_id,

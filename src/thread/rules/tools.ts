@@ -1,7 +1,11 @@
 import type { ToolOutcome } from '../ports.ts'
 import type { RunState, ToolCall } from '../state.ts'
 import { dispatchFacts, emit, type Draft } from '../draft.ts'
-import { cancelCall, finishCall, openTicket } from './calls.ts'
+import { deriveId } from '../ids.ts'
+import { jsonSize, patched } from '../json.ts'
+import { MAX_PENDING, MAX_SHARED_BYTES } from '../limits.ts'
+import { cancelCall, finishCall, openTicket, toolMessageId } from './calls.ts'
+import { deliver } from './deliver.ts'
 import { openRun } from './ends.ts'
 import { settleCalls } from './settle.ts'
 
@@ -23,6 +27,7 @@ export function toolDone(
       const part = `result:${call.tool_call_id}`
       const ref = { from: 'staged' as const, run_id, step: call.step, attempt: call.attempt, part }
       finishCall(draft, run_id, call, { status: outcome.status, data: { ref }, message: outcome.message })
+      keep(draft, run, call, outcome)
       break
     }
     case 'cancelled':
@@ -37,6 +42,40 @@ export function toolDone(
       break
   }
   settleCalls(draft, run_id)
+}
+
+/** What a tool leaves behind besides its result: changes of the shared state, and messages for its own run. */
+function keep(draft: Draft, run: RunState, call: ToolCall, outcome: Extract<ToolOutcome, { kind: 'done' }>): void {
+  const { state_patch, messages = [] } = outcome
+  const { run_id, agent_id } = run.record
+  if (state_patch !== undefined) {
+    if (jsonSize(patched(draft.state.shared, state_patch)) <= MAX_SHARED_BYTES)
+      emit(draft, { kind: 'ThreadUpdated', run_id, payload: { reason: 'state_patched', state_patch } })
+    else dropped(draft, run_id, 'state_patch', 'payload_too_large', 'The shared state would be larger than a thread keeps.')
+  }
+  if (draft.state.queue.length + messages.length > MAX_PENDING) {
+    dropped(
+      draft,
+      run_id,
+      'stage_messages',
+      'queue_full',
+      `The messages that ${call.tool_name} staged found no room in the queue.`,
+    )
+    return
+  }
+  for (const [index, { boundary = 'next_step', ...message }] of messages.entries()) {
+    const delivery = { ...OWN_RUN, boundary, target_run_id: run_id }
+    const id = message.id ?? deriveId(toolMessageId(run_id, call), `staged/${String(index)}`)
+    deliver(draft, [{ message, id }], { delivery, agent_id, overrides_key: null, for_run_id: null })
+  }
+}
+
+/** For the run that the tool belongs to, and no other (source: seed 001, `stage_pending_messages`). */
+const OWN_RUN = { granularity: 'batch', barrier: false, fallback_to_new_run: false } as const
+
+/** Two tools at once can ask for more than each could know; whoever reads the log sees what was left out. */
+function dropped(draft: Draft, run_id: string, command: string, code: string, message: string): void {
+  emit(draft, { kind: 'CommandRejected', run_id, payload: { command, command_id: null, code, message, origin: 'tool' } })
 }
 
 /** The configuration has changed under the run: the call cannot be carried out, and the model is told. */
