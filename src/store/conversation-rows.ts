@@ -3,47 +3,29 @@ import type { LogEvent } from '../thread/envelope.ts'
 import type { Json } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
+import { dispatchRows } from './dispatch-rows.ts'
 import { eventColumns, toStoredEvent } from './event-log.ts'
-import { listMessages, readTranscript } from './message-rows.ts'
-import { dispatchRows, runRows } from './run-rows.ts'
+import { listMessages, messagesByIds, readTranscript } from './message-rows.ts'
+import { pendingRows } from './pending-rows.ts'
+import { readReceipt } from './receipt.ts'
+import { runRows } from './run-rows.ts'
 import type { ConversationRows, EventQuery } from './store.ts'
+import { ticketRows } from './ticket-rows.ts'
 
 export function conversationRows(database: Database): ConversationRows {
   return {
     listMessages: (ref, filter, page) => listMessages(database, ref, filter, page),
     transcript: (ref, through_seq) => readTranscript(database, ref, through_seq),
-    listPending: (ref) => listPending(database, ref),
+    messagesByIds: (ref, ids) => messagesByIds(database, ref, ids),
+    ...pendingRows(database),
+    receipt: (ref, message_id) => readReceipt(database, ref, message_id),
     knownMessageIds: (ref, ids) => knownMessageIds(database, ref, ids),
     ...runRows(database),
     ...dispatchRows(database),
+    ...ticketRows(database),
     listEvents: (tenant, query) => listEvents(database, tenant, query),
     eventValue: (ref, seq, path) => eventValue(database, ref, seq, path),
   }
-}
-
-/** The queue in its order; an entry whose content is gone is left out. */
-async function listPending(database: Database, ref: ThreadRef): ReturnType<ConversationRows['listPending']> {
-  const { thread, contents } = await database.run(async (db) => {
-    const one = await db
-      .selectFrom('weft.threads')
-      .select('queue')
-      .where('tenant', '=', ref.tenant)
-      .where('id', '=', ref.thread_id)
-      .executeTakeFirst()
-    if (one === undefined || one.queue.length === 0) return { thread: one, contents: [] }
-    const rows = await db
-      .selectFrom('weft.pending')
-      .select(['pending_id', 'content'])
-      .where('tenant', '=', ref.tenant)
-      .where('thread_id', '=', ref.thread_id)
-      .execute()
-    return { thread: one, contents: rows }
-  })
-  const known = new Map(contents.map((row) => [row.pending_id, row]))
-  return (thread?.queue ?? []).flatMap((entry, position) => {
-    const row = known.get(entry.pending_id)
-    return row === undefined ? [] : [{ ...entry, content: row.content, position }]
-  })
 }
 
 async function knownMessageIds(database: Database, ref: ThreadRef, ids: string[]): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { jsonSize } from '../thread/json.ts'
+import { jsonSize, type JsonObject } from '../thread/json.ts'
 import { LEDGER_AGE_MS, LEDGER_SIZE, MAX_LEDGER_BYTES } from '../thread/limits.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { LedgerEntry } from '../thread/state.ts'
@@ -52,6 +52,14 @@ export function engineRows(database: Database): EngineRows {
           .executeTakeFirst(),
       )
       return row ?? null
+    },
+    sharedState: async (ref) => {
+      const { rows } = await database.run((db) =>
+        sql<{ shared: JsonObject | null }>`
+          select snapshot -> 'shared' as shared from weft.snapshots
+          where tenant = ${ref.tenant} and thread_id = ${ref.thread_id}`.execute(db),
+      )
+      return rows[0]?.shared ?? {}
     },
   }
 }

@@ -81,3 +81,19 @@ export async function readTranscript(database: Database, ref: ThreadRef, through
     if (piece.length < PIECE) return messages
   }
 }
+
+/** In the order of the ids; those that are not in the conversation are left out. */
+export async function messagesByIds(database: Database, ref: ThreadRef, ids: string[]): Promise<MessageRow[]> {
+  if (ids.length === 0) return []
+  const rows = await database.run((db) =>
+    db
+      .selectFrom('weft.messages')
+      .select(COLUMNS)
+      .where('tenant', '=', ref.tenant)
+      .where('thread_id', '=', ref.thread_id)
+      .where('message_id', 'in', ids)
+      .execute(),
+  )
+  const known = new Map(rows.map((row) => [row.message_id, row]))
+  return ids.flatMap((id) => known.get(id) ?? [])
+}

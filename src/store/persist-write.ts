@@ -5,7 +5,9 @@ import type { PersistBatch } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
 import type { EventRow } from './event-log.ts'
 import { toJsonText } from './json-text.ts'
+import { pendingContent } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
+import { ticketChanges } from './ticket-rows.ts'
 
 export type Writing = {
   batch: PersistBatch
@@ -25,13 +27,15 @@ export type Writing = {
 export async function writeBatch(db: Db, writing: Writing): Promise<boolean> {
   const { batch, now, last_seq, rows, hashes } = writing
   const { runs, dispatches, ended } = runRows(writing)
+  const { closed, opened } = ticketChanges(writing.resolved, writing.records)
   const after = last_seq - rows.length
   const done = await sql<{ written: boolean }>`select weft.write_batch(
     ${batch.tenant}, ${batch.thread_id}, ${batch.epoch}, ${after}, ${last_seq}, ${now},
     ${json(rows.map((row, index) => ({ ...row, hash: hashes[index] })))},
     ${some(messageRows(writing))}, ${some(runs)}, ${some(dispatches)}, ${some(ended)},
-    ${some(deliveredRows(writing))}, ${batch.queue === null ? null : json(batch.queue)},
-    ${some(batch.ledger)}, ${json(batch.summary)}, ${json(batch.snapshot)}) as written`.execute(db)
+    ${some(pendingRows(writing))}, ${batch.queue === null ? null : json(batch.queue)},
+    ${some(batch.ledger)}, ${json(batch.summary)}, ${json(batch.snapshot)},
+    ${some(closed)}, ${some(opened)}) as written`.execute(db)
   return done.rows[0]?.written === true
 }
 
@@ -65,6 +69,7 @@ function messageRows({ resolved }: Writing): object[] {
       interrupted: interrupted ?? false,
       metadata: metadata ?? null,
       created_at: event.at,
+      read_by_step: event.payload.read_by_step ?? null,
     }
   })
 }
@@ -86,14 +91,13 @@ function runRows({ batch, records }: Writing): { runs: object[]; dispatches: obj
   }
 }
 
-/** The content of what was delivered and still waits. The queue itself, in its order, is the thread's. */
-function deliveredRows({ batch, resolved }: Writing): object[] {
+/** The latest content of what was delivered or edited and still waits. The queue itself, in its order, is the thread's. */
+function pendingRows({ batch, resolved }: Writing): object[] {
   const waiting = batch.queue === null ? null : new Set(batch.queue.map((entry) => entry.pending_id))
-  const delivered = new Map<string, object>()
+  const given = new Map<string, object>()
   for (const event of resolved) {
-    if (event.kind !== 'PendingDelivered') continue
-    const { pending_id, content } = event.payload
-    if (waiting?.has(pending_id) ?? true) delivered.set(pending_id, { pending_id, content })
+    const row = pendingContent(event)
+    if (row !== null && (waiting?.has(row.pending_id) ?? true)) given.set(row.pending_id, row)
   }
-  return [...delivered.values()]
+  return [...given.values()]
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { PayloadRef, ThreadEvent, ValueRef } from '../thread/event.ts'
 import { isObject, type Json } from '../thread/json.ts'
+import type { Content } from '../thread/message.ts'
 import type { PersistBatch, RunWrite, ThreadRef } from '../thread/ports.ts'
 import { toJsonText } from './json-text.ts'
 import type { Db } from './schema.ts'
@@ -11,10 +12,7 @@ type Found = { staged: Map<string, Json>; pending: Map<string, Json>; events: Ma
 
 /** Whether these events and runs name a value that only the store has: if not, resolving them reads nothing. */
 export function readsStore(events: ThreadEvent[], runs: RunWrite[]): boolean {
-  const wanted = outside(
-    events.flatMap((event) => event.refs ?? []).map((one) => one.ref),
-    events,
-  )
+  const wanted = outside(events)
   return (
     wanted.staged.length + wanted.pending.length + wanted.events.length > 0 ||
     runs.some(
@@ -30,21 +28,22 @@ export function readsStore(events: ThreadEvent[], runs: RunWrite[]): boolean {
  * null (a message's content the empty text), and its place is listed.
  */
 export async function resolveEvents(db: Db, ref: ThreadRef, events: ThreadEvent[]): Promise<Resolved[]> {
-  const wanted = events.flatMap((event) => event.refs ?? [])
-  if (wanted.length === 0) return events.map((event) => ({ event, lost: [] }))
-  const found = await readValues(
-    db,
-    ref,
-    wanted.map((one) => one.ref),
-    events,
-  )
+  if (events.every((event) => (event.refs ?? []).length === 0)) return events.map((event) => ({ event, lost: [] }))
+  const found = await readValues(db, ref, events)
   return events.map((event) => {
     const resolved = resolveEvent(event, found)
     found.events.set(event.seq, resolved.event.payload as Json)
-    if (event.kind === 'PendingDelivered')
-      found.pending.set(event.payload.pending_id, (resolved.event.payload as { content: Json }).content)
+    const given = pendingContent(resolved.event)
+    if (given !== null) found.pending.set(given.pending_id, given.content as Json)
     return resolved
   })
+}
+
+/** The content that an event gives a pending message, whatever it had before; null for events that give none. */
+export function pendingContent(event: ThreadEvent): { pending_id: string; content: Content } | null {
+  if (event.kind !== 'PendingDelivered' && event.kind !== 'PendingEdited') return null
+  const { pending_id, content } = event.payload
+  return content === undefined ? null : { pending_id, content }
 }
 
 /** Run records with their final text, and their tickets with the arguments that were too large to travel. */
@@ -88,19 +87,25 @@ const staged = (run_id: string, step: number, attempt: number, part: string): St
 const stagedKey = (ref: StagedRef): string => JSON.stringify([ref.run_id, ref.step, ref.attempt, ref.part])
 const anyAttemptKey = (run_id: string, part: string): string => JSON.stringify([run_id, part])
 
-/** What of these values the batch itself does not hold. */
-function outside(wanted: ValueRef[], batch: ThreadEvent[]): { staged: StagedRef[]; pending: string[]; events: number[] } {
-  const own = new Set(batch.map((event) => event.seq))
-  const delivered = new Set(batch.flatMap((event) => (event.kind === 'PendingDelivered' ? [event.payload.pending_id] : [])))
-  return {
-    staged: wanted.filter((one) => one.from === 'staged'),
-    pending: wanted.flatMap((one) => (one.from === 'pending' && !delivered.has(one.pending_id) ? [one.pending_id] : [])),
-    events: wanted.flatMap((one) => (one.from === 'event' && !own.has(one.seq) ? [one.seq] : [])),
+/** What the events refer to and do not hold themselves. An edit stands in for a delivery that was stored long ago. */
+function outside(events: ThreadEvent[]): { staged: StagedRef[]; pending: string[]; events: number[] } {
+  const own = new Set(events.map((event) => event.seq))
+  const given = new Set<string>()
+  const wanted: ReturnType<typeof outside> = { staged: [], pending: [], events: [] }
+  for (const event of events) {
+    for (const { ref } of event.refs ?? []) {
+      if (ref.from === 'staged') wanted.staged.push(ref)
+      else if (ref.from === 'pending' && !given.has(ref.pending_id)) wanted.pending.push(ref.pending_id)
+      else if (ref.from === 'event' && !own.has(ref.seq)) wanted.events.push(ref.seq)
+    }
+    const content = pendingContent(event)
+    if (content !== null) given.add(content.pending_id)
   }
+  return wanted
 }
 
-async function readValues(db: Db, ref: ThreadRef, wanted: ValueRef[], batch: ThreadEvent[]): Promise<Found> {
-  const { staged: stagedRefs, pending: pendingIds, events: seqs } = outside(wanted, batch)
+async function readValues(db: Db, ref: ThreadRef, events: ThreadEvent[]): Promise<Found> {
+  const { staged: stagedRefs, pending: pendingIds, events: seqs } = outside(events)
   const found: Found = { staged: await readStaged(db, ref, stagedRefs, []), pending: new Map(), events: new Map() }
   if (pendingIds.length > 0) {
     const rows = await db

@@ -2,7 +2,7 @@ import type { ColumnType, Generated, Kysely, Transaction } from 'kysely'
 import type { EventKind } from '../thread/event.ts'
 import type { Json, JsonObject } from '../thread/json.ts'
 import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
-import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus } from '../thread/records.ts'
+import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
 import type { Reply } from '../thread/reply.ts'
 import type { PendingEntry, Snapshot } from '../thread/state.ts'
 
@@ -24,6 +24,15 @@ export type Tables = {
     status: DispatchStatus
     created_at: number
     record: JsonColumn<DispatchRecord>
+  }
+  'weft.tickets': Owned & {
+    run_id: string
+    tool_call_id: string
+    tool_name: string
+    ticket_id: string
+    agent_id: string | null
+    created_at: number
+    ticket: JsonColumn<Ticket>
   }
   'weft.staged': Owned & { run_id: string; step: number; attempt: number; part: string; value: JsonColumn<Json> }
   'weft.snapshots': Owned & { event_seq: number; snapshot: JsonColumn<Snapshot> }
@@ -83,4 +92,5 @@ type MessagesTable = Owned & {
   interrupted: boolean
   metadata: JsonColumn<JsonObject | null>
   created_at: number
+  read_by_step: number | null
 }

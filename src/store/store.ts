@@ -1,8 +1,9 @@
 import type { LogEvent } from '../thread/envelope.ts'
+import type { Decider } from '../thread/event.ts'
 import type { Json, JsonObject } from '../thread/json.ts'
 import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
 import type { LoadResult, PersistBatch, PersistResult, ThreadRef } from '../thread/ports.ts'
-import type { DispatchRecord, RunRecord, RunStatus } from '../thread/records.ts'
+import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
 import type { LedgerEntry, PendingEntry } from '../thread/state.ts'
 
 /**
@@ -109,22 +110,54 @@ export type MessageFilter = {
 export type RunFilter = { thread_id?: string; status?: RunStatus }
 export type DispatchFilter = { thread_id?: string; status?: DispatchRecord['status'] }
 export type EventQuery = { thread_id: string; run_id?: string; after_seq: number; limit: number }
+/** `position`: the place in the queue, from 1. */
 export type PendingRow = PendingEntry & { content: Content; position: number }
+/** A call that waits for a decision, or for a result from outside. */
+export type TicketRow = { thread_id: string; run_id: string; agent_id: string | null; ticket: Ticket }
+/**
+ * What became of a message. `pending`: where it stands (from 1), the run that it is for, since when. `consumed`: the
+ * run and the step that read it, its number, when; `reason` is `coalesced` when it was submitted for another run.
+ * `retracted`: by whom, when. `undelivered`: why, the run that it was for, when. What is not known is absent.
+ */
+export type Receipt = {
+  message_id: string
+  state: 'pending' | 'consumed' | 'retracted' | 'undelivered'
+  position?: number
+  run_id?: string
+  step?: number
+  message_seq?: number
+  reason?: string
+  by?: Decider
+  at: number
+}
 
 /** Reads of what the persist step wrote. */
 export interface ConversationRows {
   listMessages(ref: ThreadRef, filter: MessageFilter, page: PageRequest): Promise<Page<MessageRow>>
   /** All messages up to `through_seq` in order, for the model. */
   transcript(ref: ThreadRef, through_seq: number): Promise<MessageRow[]>
+  /** In the order of the ids; unknown ones are left out. */
+  messagesByIds(ref: ThreadRef, ids: string[]): Promise<MessageRow[]>
   listPending(ref: ThreadRef): Promise<PendingRow[]>
+  /** One entry of the queue; null once it has left it. */
+  getPending(ref: ThreadRef, pending_id: string): Promise<PendingRow | null>
+  /** Of a message that was delivered to the thread; null for one that a model or a tool made, and for unknown ids. */
+  receipt(ref: ThreadRef, message_id: string): Promise<Receipt | null>
   /** Which of these message ids exist in the thread, committed or pending. */
   knownMessageIds(ref: ThreadRef, ids: string[]): Promise<string[]>
-  getRun(tenant: string, run_id: string): Promise<RunRecord | null>
+  /** Ids that follow from a client's message id may stand in two threads: without `thread_id` the newest run is meant. */
+  getRun(tenant: string, run_id: string, thread_id?: string): Promise<RunRecord | null>
   /** By run id or dispatch id. */
   findRun(tenant: string, id: string): Promise<RunRecord | null>
   listRuns(tenant: string, filter: RunFilter, page: PageRequest): Promise<Page<RunRecord>>
   latestRun(ref: ThreadRef): Promise<RunRecord | null>
   listDispatches(tenant: string, filter: DispatchFilter, page: PageRequest): Promise<Page<DispatchRecord>>
+  /** The newest, should two threads have one of this id. */
+  findDispatch(tenant: string, dispatch_id: string): Promise<DispatchRecord | null>
+  /** Over all tenants, for every status but `acked`, also where there are none. */
+  countDispatches(): Promise<{ status: DispatchStatus; count: number }[]>
+  /** The open tickets, oldest first. */
+  listTickets(tenant: string, filter: { thread_id?: string }, page: PageRequest): Promise<Page<TicketRow>>
   /** Events after a number, ascending. `last_seq` is the thread's last stored number. */
   listEvents(tenant: string, query: EventQuery): Promise<{ events: LogEvent[]; last_seq: number }>
   /** A value inside one event's payload, or undefined. */
@@ -144,6 +177,8 @@ export interface EngineRows {
   staged(key: StagedKey, part: string): Promise<Json | undefined>
   /** A command's stored answer, however old (within retention). */
   findCommand(ref: ThreadRef, command_id: string): Promise<LedgerEntry | null>
+  /** What tools keep for the thread, as of the last stored event; empty where nothing is kept. */
+  sharedState(ref: ThreadRef): Promise<JsonObject>
 }
 
 /** What a run is pinned to: the agent as it was resolved. `spec` is plain JSON. */

@@ -2,7 +2,7 @@ import type { Store } from '../../src/store/store.ts'
 import type { EventKind, EventOf, PayloadRef, Payloads, ThreadEvent } from '../../src/thread/event.ts'
 import type { Content } from '../../src/thread/message.ts'
 import type { PersistBatch, ThreadRef } from '../../src/thread/ports.ts'
-import type { DispatchRecord, RunRecord } from '../../src/thread/records.ts'
+import type { DispatchRecord, RunRecord, Ticket } from '../../src/thread/records.ts'
 import type { LedgerEntry, PendingEntry, Snapshot } from '../../src/thread/state.ts'
 
 let count = 0
@@ -46,7 +46,7 @@ export function committed(
 
 export const delivery = { boundary: 'new_run', granularity: 'batch', barrier: false, fallback_to_new_run: true } as const
 
-export function delivered(seq: number, pending_id: string, content: Content): ThreadEvent {
+export function delivered(seq: number, pending_id: string, content: Content, for_run_id: string | null = null): ThreadEvent {
   return event(seq, 'PendingDelivered', {
     pending_id,
     role: 'user',
@@ -55,11 +55,56 @@ export function delivered(seq: number, pending_id: string, content: Content): Th
     delivery,
     agent_id: 'default',
     overrides_key: null,
-    for_run_id: null,
+    for_run_id,
   })
 }
 
-export function entry(pending_id: string): PendingEntry {
+/** Without content: an event that changes something else about the message. */
+export function edited(seq: number, pending_id: string, content?: Content): ThreadEvent {
+  return event(seq, 'PendingEdited', {
+    pending_id,
+    revision: 2,
+    reason: content === undefined ? 'target_ended' : 'edited',
+    ...(content === undefined ? { delivery } : { content }),
+    edited_by: null,
+  })
+}
+
+/** A call opens a ticket. */
+export function asked(seq: number, tool_call_id: string, over: Partial<Ticket> = {}, refs?: PayloadRef[]): ThreadEvent {
+  const ticket: Ticket = {
+    ticket_id: `ticket-${tool_call_id}`,
+    tool_call_id,
+    tool_name: 't',
+    arguments: { of: tool_call_id },
+    reason: 'tool_permission',
+    created_at: 1_000 + seq,
+    ...over,
+  }
+  return event(seq, 'ToolPermissionRequested', { step: 1, ticket }, refs)
+}
+
+/** A message leaves the queue for the conversation. */
+export function consumed(seq: number, message_seq: number, message_id: string, run_id: string, read_by_step = 1): ThreadEvent {
+  return event(
+    seq,
+    'MessageCommitted',
+    {
+      message_id,
+      message_seq,
+      role: 'user',
+      content: '',
+      visibility: 'external',
+      parent_message_id: null,
+      step: null,
+      read_by_step,
+    },
+    [{ at: ['content'], ref: { from: 'pending', pending_id: message_id } }],
+    run_id,
+  )
+}
+
+export function entry(pending_id: string, over: Partial<PendingEntry> = {}): PendingEntry {
   return {
     pending_id,
     role: 'user',
@@ -70,6 +115,7 @@ export function entry(pending_id: string): PendingEntry {
     overrides_key: null,
     for_run_id: null,
     created_at: 1,
+    ...over,
   }
 }
 

@@ -64,8 +64,8 @@ export function conversationContract(store: () => Store): void {
         }),
       )
       expect(await store().conversation.listPending(ref)).toMatchObject([
-        { pending_id: 'b', position: 0, content: [{ type: 'text', text: 'B' }] },
-        { pending_id: 'a', position: 1, content: 'A' },
+        { pending_id: 'b', position: 1, content: [{ type: 'text', text: 'B' }] },
+        { pending_id: 'a', position: 2, content: 'A' },
       ])
       await store().engine.persist(batch(ref, epoch, [parked(3)]))
       expect(await store().conversation.listPending(ref)).toHaveLength(2)
@@ -90,6 +90,72 @@ export function conversationContract(store: () => Store): void {
       const dispatches = await store().conversation.listDispatches(ref.tenant, { status: 'claimed' }, { limit: 9 })
       expect(dispatches.items.map((one) => one.dispatch_id)).toEqual(['dispatch-of-r3', 'dispatch-of-r1'])
       expect(await store().conversation.getRun('other', 'r1')).toBeNull()
+    })
+
+    it('finds a run by its thread where two have its id, and a dispatch by its own', async () => {
+      const tenant = `tenant-of-twins-${process.pid}`
+      const [one, two] = [freshRef(tenant), freshRef(tenant)]
+      for (const [ref, created_at] of [
+        [one, 5],
+        [two, 9],
+      ] as const) {
+        const epoch = await loadEpoch(store(), ref)
+        await store().engine.persist(batch(ref, epoch, [parked(1)], { runs: [run(ref, 'durable-msg-m1', { created_at })] }))
+      }
+      const found = async (thread_id?: string): Promise<string | undefined> =>
+        (await store().conversation.getRun(tenant, 'durable-msg-m1', thread_id))?.thread_id
+      expect(await found(one.thread_id)).toBe(one.thread_id)
+      expect(await found(two.thread_id)).toBe(two.thread_id)
+      expect(await found()).toBe(two.thread_id)
+      expect(await found('none')).toBeUndefined()
+      const dispatch = await store().conversation.findDispatch(tenant, 'dispatch-of-durable-msg-m1')
+      expect(dispatch).toEqual(run(two, 'durable-msg-m1', { created_at: 9 }).dispatch)
+      expect(await store().conversation.findDispatch(tenant, 'none')).toBeNull()
+      expect(await store().conversation.findDispatch('other', 'dispatch-of-durable-msg-m1')).toBeNull()
+    })
+
+    it('counts dispatches that are not acked, over all tenants', async () => {
+      const before = new Map((await store().conversation.countDispatches()).map((one) => [one.status, one.count]))
+      expect([...before.keys()].sort()).toEqual(['cancelled', 'claimed', 'dead_letter', 'queued', 'superseded'])
+      for (const tenant of ['counted-1', 'counted-2']) {
+        const ref = freshRef(tenant)
+        const epoch = await loadEpoch(store(), ref)
+        const runs = (['queued', 'queued', 'dead_letter', 'acked'] as const).map((status, index) => {
+          const made = run(ref, `${ref.thread_id}-${index}`)
+          return { ...made, dispatch: { ...made.dispatch, status } }
+        })
+        await store().engine.persist(batch(ref, epoch, [parked(1)], { runs }))
+      }
+      const after = await store().conversation.countDispatches()
+      const more = after.map(({ status, count }) => [status, count - (before.get(status) ?? 0)])
+      expect(Object.fromEntries(more)).toEqual({ queued: 4, claimed: 0, cancelled: 0, superseded: 0, dead_letter: 2 })
+    })
+
+    it('reads messages by their ids, in the order of these', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      await store().engine.persist(batch(ref, epoch, [committed(1, 1), committed(2, 2), committed(3, 3)]))
+      const rows = await store().conversation.messagesByIds(ref, ['m-3', 'none', 'm-1'])
+      const transcript = await store().conversation.transcript(ref, 9)
+      expect(rows).toEqual([transcript[2], transcript[0]])
+      expect(await store().conversation.messagesByIds(ref, [])).toEqual([])
+      expect(await store().conversation.messagesByIds({ ...ref, tenant: 'other' }, ['m-1'])).toEqual([])
+    })
+
+    it('reads the shared state of the latest snapshot, empty where there is none', async () => {
+      const ref = freshRef()
+      expect(await store().engine.sharedState(ref)).toEqual({})
+      const epoch = await loadEpoch(store(), ref)
+      await store().engine.persist(batch(ref, epoch, [parked(1)]))
+      expect(await store().engine.sharedState(ref)).toEqual({})
+      for (const [seq, shared] of [
+        [2, { step: 'one' }],
+        [3, { deep: { a: [1, null] }, text: 'x' }],
+      ] as const) {
+        await store().engine.persist(batch(ref, epoch, [parked(seq)], { snapshot: { version: 1, shared } as never }))
+        expect(await store().engine.sharedState(ref)).toEqual(shared)
+      }
+      expect(await store().engine.sharedState({ ...ref, tenant: 'other' })).toEqual({})
     })
 
     it('keeps agent versions as they were first saved', async () => {

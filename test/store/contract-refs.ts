@@ -54,7 +54,7 @@ export function refsContract(store: () => Store): void {
         step: null,
         created_at: 1_003,
       })
-      expect(await store().conversation.listPending(ref)).toMatchObject([{ pending_id: 'p1', content: 'kept', position: 0 }])
+      expect(await store().conversation.listPending(ref)).toMatchObject([{ pending_id: 'p1', content: 'kept', position: 1 }])
       expect((await store().conversation.knownMessageIds(ref, ['m-1', 'p1', 'p2', 'x'])).sort()).toEqual(['m-1', 'p1'])
     })
 

@@ -1,7 +1,10 @@
 import { conversationContract } from './contract-conversation.ts'
+import { pendingContract } from './contract-pending.ts'
 import { persistContract } from './contract-persist.ts'
+import { receiptsContract } from './contract-receipts.ts'
 import { refsContract } from './contract-refs.ts'
 import { threadsContract } from './contract-threads.ts'
+import { ticketsContract } from './contract-tickets.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /** What every store must do, whichever program serves its dialect. `store` is asked for inside tests. */
@@ -10,4 +13,7 @@ export function storeContract(store: () => Store): void {
   persistContract(store)
   refsContract(store)
   conversationContract(store)
+  pendingContract(store)
+  receiptsContract(store)
+  ticketsContract(store)
 }

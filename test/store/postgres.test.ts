@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createStore, StoreBroken, StoreUnavailable } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { batch, committed, freshRef, loadEpoch } from './batches.ts'
+import { batch, committed, delivered, entry, freshRef, loadEpoch } from './batches.ts'
 import { storeContract } from './contract.ts'
+import { upgradeTests } from './postgres-upgrade.ts'
 
 let server: TestPostgres
 let store: Store
@@ -32,6 +33,41 @@ describe('PostgreSQL', () => {
   }, 60_000)
 
   storeContract(() => store)
+  upgradeTests(() => server)
+
+  it('finds a receipt by its index, however long the log', async () => {
+    const ref = freshRef()
+    const epoch = await loadEpoch(store, ref)
+    await store.engine.persist(batch(ref, epoch, [delivered(1, 'p', 'x')], { queue: [entry('p')] }))
+    const client = new pg.Client({ connectionString: server.url })
+    await client.connect()
+    try {
+      await client.query(
+        `insert into weft.events select $1, $2, n, case n % 2 when 0 then 'PendingDelivered' else 'QueueParked' end,
+           null, 1, 'h', 'public', null, null, 'another/' || n, '{}' from generate_series(2, 10000) as n`,
+        [ref.tenant, ref.thread_id],
+      )
+      const counted = async (): Promise<{ read: number; scans: number }> => {
+        const { rows } = await client.query<{ read: string; scans: string }>(
+          `select t.seq_tup_read + t.idx_tup_fetch as read, i.idx_scan as scans
+           from pg_stat_user_tables t join pg_stat_user_indexes i using (relid) where i.indexrelname = 'events_of_pending'`,
+        )
+        return { read: Number(rows[0]?.read), scans: Number(rows[0]?.scans) }
+      }
+      const before = await counted()
+      for (let n = 0; n < 50; n++) expect(await store.conversation.receipt(ref, 'p')).toMatchObject({ state: 'pending' })
+      // A connection tells the server what it has done at the end of a later command, at most once a second.
+      const after = await eventually(async () => {
+        await store.conversation.receipt(ref, 'p')
+        const now = await counted()
+        if (now.scans < before.scans + 50) throw new Error(`The index was used ${now.scans - before.scans} times.`)
+        return now
+      })
+      expect(after.read - before.read).toBeLessThan(20_000)
+    } finally {
+      await client.end()
+    }
+  }, 30_000)
 
   it('says that a migration was changed after it had been applied', async () => {
     const client = new pg.Client({ connectionString: server.url })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { SubmitMode } from '../../src/thread/command.ts'
+import type { Command, SubmitMode } from '../../src/thread/command.ts'
 import { isRejection } from '../../src/thread/decide.ts'
 import { call, Given, refused } from './given.ts'
 
@@ -124,9 +124,10 @@ describe('a submit', () => {
 
   test('that is durable has a run named after its message, and a repeat is that run', () => {
     const { thread } = threadThatIs('waiting')
-    const command = { type: 'submit', mode: 'queue', durable: true, messages: [{ ...hello, id: 'd1' }] } as const
-    expect(thread.when({ ...command })).toMatchObject({ run_id: 'durable-msg-d1', status: 'queued' })
-    expect(thread.when({ ...command })).toMatchObject({ run_id: 'durable-msg-d1', message_ids: ['d1'] })
+    const messages = [{ ...hello, id: 'd1' }]
+    const command: Command = { type: 'submit', mode: 'queue', durable: true, messages }
+    expect(thread.when(command)).toMatchObject({ run_id: 'durable-msg-d1', status: 'queued' })
+    expect(thread.when(command)).toMatchObject({ run_id: 'durable-msg-d1', message_ids: ['d1'] })
     expect(thread.state.queue).toHaveLength(1)
   })
 

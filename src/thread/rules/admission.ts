@@ -30,7 +30,7 @@ function roomInQueue(state: ThreadState, more: number): Rejection | null {
 }
 
 function newIds(state: ThreadState, messages: SubmitCommand['messages']): Rejection | null {
-  const known = new Set(state.queue.map((entry) => entry.pending_id))
+  const known = new Set([...state.queue, ...state.departed].map((entry) => entry.pending_id))
   for (const { id } of messages) {
     if (id === undefined) continue
     if (known.has(id)) {

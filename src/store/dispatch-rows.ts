@@ -1,0 +1,64 @@
+import { sql } from 'kysely'
+import type { DispatchStatus } from '../thread/records.ts'
+import type { Database } from './database.ts'
+import { decodeCursor, toPage } from './page.ts'
+import type { ConversationRows } from './store.ts'
+
+type DispatchReads = Pick<ConversationRows, 'listDispatches' | 'findDispatch' | 'countDispatches'>
+const COUNTED = ['queued', 'claimed', 'cancelled', 'superseded', 'dead_letter'] as const satisfies DispatchStatus[]
+
+export function dispatchRows(database: Database): DispatchReads {
+  return {
+    listDispatches: async (tenant, filter, page) => {
+      const after = decodeCursor(page.cursor)
+      return database.run(async (db) => {
+        let all = db.selectFrom('weft.dispatches').where('tenant', '=', tenant)
+        if (filter.thread_id !== undefined) all = all.where('thread_id', '=', filter.thread_id)
+        if (filter.status !== undefined) all = all.where('status', '=', filter.status)
+        let query = all
+          .select(['record', 'created_at', 'dispatch_id'])
+          .orderBy('created_at', 'desc')
+          .orderBy('dispatch_id', 'desc')
+        if (after !== null)
+          query = query.where(sql<boolean>`(created_at, dispatch_id) < (${after.at}::bigint, ${after.id}::text)`)
+        const rows = await query
+          .limit(page.limit + 1)
+          .offset(page.offset ?? 0)
+          .execute()
+        return toPage(rows, page, {
+          item: (row) => row.record,
+          key: (row) => ({ at: row.created_at, id: row.dispatch_id }),
+          count: async () => (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
+        })
+      })
+    },
+    findDispatch: async (tenant, dispatch_id) => {
+      // By way of its run, whose index has the dispatch's id: the dispatches need none of their own for it.
+      const row = await database.run((db) =>
+        db
+          .selectFrom('weft.runs as r')
+          .innerJoin('weft.dispatches as d', (join) =>
+            join
+              .onRef('d.tenant', '=', 'r.tenant')
+              .onRef('d.thread_id', '=', 'r.thread_id')
+              .onRef('d.dispatch_id', '=', 'r.dispatch_id'),
+          )
+          .select('d.record')
+          .where('r.tenant', '=', tenant)
+          .where('r.dispatch_id', '=', dispatch_id)
+          .orderBy('r.created_at', 'desc')
+          .executeTakeFirst(),
+      )
+      return row?.record ?? null
+    },
+    countDispatches: async () => {
+      // The condition is that of the index, which holds all that is asked for.
+      const { rows } = await database.run((db) =>
+        sql<{ status: DispatchStatus; count: number }>`
+          select status, count(*) as count from weft.dispatches where status <> 'acked' group by status`.execute(db),
+      )
+      const counts = new Map(rows.map((row) => [row.status, row.count]))
+      return COUNTED.map((status) => ({ status, count: counts.get(status) ?? 0 }))
+    },
+  }
+}
