@@ -1,6 +1,7 @@
 import type { AgentRegistry } from '../src/agent/registry.ts'
 import type { LiveBus } from '../src/live/bus.ts'
 import type { Store } from '../src/store/store.ts'
+import type { LogEvent } from '../src/thread/envelope.ts'
 import type { ThreadSettings } from '../src/thread/state.ts'
 
 /** What activities log to; pino's loggers fit. */
@@ -18,5 +19,7 @@ export type ActivityDeps = {
   settings: ThreadSettings
   /** Names this process in run records. */
   worker_id: string
+  /** Told of all events that have just been stored. */
+  observe?: (events: readonly LogEvent[]) => void
   logger: ActivityLogger
 }

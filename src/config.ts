@@ -11,6 +11,8 @@ export type Config = {
   host: string
   /** 0 picks a free port. */
   port: number
+  /** Where a process without the API shows its figures; null: nowhere. */
+  metricsPort: number | null
   /** Somebody chose to listen beyond loopback although there is no authentication. */
   insecureBind: boolean
   /** Agents, tools and limits; `explicit` when WEFT_CONFIG named it, so that a missing file is a mistake. */
@@ -98,6 +100,13 @@ function fault(expected: string, show = true) {
 const SCHEMA = {
   HOST: z.string().default('127.0.0.1'),
   PORT: port(3000),
+  WEFT_METRICS_PORT: z
+    .string()
+    .regex(/^\d+$/)
+    .transform(Number)
+    .pipe(z.int().min(0).max(65_535))
+    .optional()
+    .catch(fault('a whole number from 0 to 65535')),
   WEFT_ROLE: oneOf(['all', 'api', 'worker'], 'all'),
   WEFT_INSECURE_BIND: flag,
   WEFT_CONFIG: text,
@@ -158,6 +167,7 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
     role: vars.WEFT_ROLE,
     host: vars.HOST,
     port: vars.PORT,
+    metricsPort: vars.WEFT_METRICS_PORT ?? null,
     insecureBind: vars.WEFT_INSECURE_BIND ?? false,
     agentConfig: { path: resolve(cwd, vars.WEFT_CONFIG ?? 'weft.config.ts'), explicit: vars.WEFT_CONFIG !== undefined },
     dataDir: resolve(cwd, vars.WEFT_DATA_DIR),
@@ -215,6 +225,8 @@ function contradictions(vars: Variables): string[] {
       `HOST=${vars.HOST} would open the API to other machines without authentication; use 127.0.0.1, or set WEFT_INSECURE_BIND=1 where something else guards the port.`,
     )
   }
+  if (vars.WEFT_ROLE !== 'worker' && vars.WEFT_METRICS_PORT !== undefined)
+    mistakes.push('WEFT_METRICS_PORT is for WEFT_ROLE=worker; a process with the API shows its figures at /metrics.')
   const cert = vars.TEMPORAL_TLS_CLIENT_CERT_DATA ?? vars.TEMPORAL_TLS_CLIENT_CERT_PATH
   const key = vars.TEMPORAL_TLS_CLIENT_KEY_DATA ?? vars.TEMPORAL_TLS_CLIENT_KEY_PATH
   if ((cert === undefined) !== (key === undefined)) {

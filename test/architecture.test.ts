@@ -15,12 +15,13 @@ const MAY_KNOW: Record<string, string[]> = {
   'src/agent': ['src/thread', 'src/store'],
   activities: ['src/thread', 'src/store', 'src/live', 'src/agent'],
   'src/temporal': ['src/thread', 'src/store', 'src/config.ts', 'src/start-error.ts'],
+  'src/metrics': ['src/thread', 'src/store'],
   'src/http': ['src/thread', 'src/store', 'src/live', 'src/temporal'],
   'src/config.ts': [],
   'src/start-error.ts': [],
   'src/main.ts': ['src/config.ts', 'src/program'],
   'src/program': [
-    ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'activities'],
+    ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'src/metrics', 'activities'],
     ...['src/config.ts', 'src/start-error.ts'],
   ],
 }

@@ -12,6 +12,9 @@ export type AgentSummary = {
   limits?: object
 }
 
+/** Prometheus's text format. */
+export type MetricsPage = { text(): Promise<string>; contentType: string }
+
 /** Where errors that must not leave go to; a pino logger fits. */
 export type HttpLog = { error(facts: object, message: string): void; warn(facts: object, message: string): void }
 
@@ -28,6 +31,8 @@ export type HttpOptions = {
   temporal?: { cli: string; address: string; namespace: string }
   /** Whether a worker takes tasks; without it /health says `unknown` for that component. */
   workerPing?: () => Promise<void>
+  /** What /metrics answers with; without it the page says only that nothing is measured. */
+  metrics?: MetricsPage
   log?: HttpLog
   limits?: Partial<HttpLimits>
 }
@@ -76,6 +81,7 @@ export type HttpContext = {
   version: string
   temporal: { cli: string; address: string; namespace: string } | null
   workerPing: (() => Promise<void>) | null
+  metrics: MetricsPage | null
   log: HttpLog
   limits: HttpLimits
   agents: () => readonly AgentSummary[]
@@ -95,6 +101,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     version: options.version ?? '0.0.0',
     temporal: options.temporal ?? null,
     workerPing: options.workerPing ?? null,
+    metrics: options.metrics ?? null,
     log: options.log ?? { error: () => {}, warn: () => {} },
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     agents: typeof agents === 'function' ? agents : () => agents,

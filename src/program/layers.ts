@@ -5,6 +5,7 @@ import type { AgentRegistry } from '../agent/registry.ts'
 import type { Config } from '../config.ts'
 import { createHttpApp } from '../http/app.ts'
 import type { LiveBus } from '../live/bus.ts'
+import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { createInProcessBus } from '../live/in-process.ts'
 import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
@@ -13,6 +14,7 @@ import { startSweep } from '../temporal/sweep.ts'
 import type { ThreadSettings } from '../thread/state.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
+import { metricsListener } from './metrics-listener.ts'
 import type { Shutdown } from './shutdown.ts'
 import { cliPrefix, type TemporalService } from './temporal-service.ts'
 import { VERSION } from './version.ts'
@@ -53,13 +55,17 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     heartbeat_timeout_ms: HEARTBEAT_TIMEOUT_MS[temporal.embedded ? 'embedded' : 'cluster'],
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
-  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings)
+  const metrics = createMetrics(store)
+  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, metrics)
   const client = new Client({ connection, namespace })
   if (worker !== null) {
     const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
     shutdown.add('The sweep for lost workflows', stop)
   }
-  if (config.role === 'worker') return { api: null }
+  if (config.role === 'worker') {
+    await showMetrics(base, metrics)
+    return { api: null }
+  }
   const app = createHttpApp({
     store,
     bus,
@@ -69,6 +75,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     version: VERSION,
     temporal: { cli: temporal.cli ?? 'temporal', address: temporal.address, namespace },
     ...(worker === null ? {} : { workerPing: () => worker.ping() }),
+    metrics,
     log: logger,
   })
   const server = await listen(app.app, config.host, config.port)
@@ -96,7 +103,15 @@ async function openBus({ config, logger, shutdown }: Foundations): Promise<LiveB
   return bus
 }
 
-async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettings): Promise<WorkerService> {
+/** A worker has no API; its figures get a port of their own where one is given. */
+async function showMetrics({ config, logger, shutdown }: Foundations, metrics: Metrics): Promise<void> {
+  if (config.metricsPort === null) return
+  const server = await listen(metricsListener(metrics), config.host, config.metricsPort, 'WEFT_METRICS_PORT')
+  shutdown.add('The metrics server', () => server.close(), HTTP_CLOSE_MS)
+  logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
+}
+
+async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettings, metrics: Metrics): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
@@ -105,7 +120,7 @@ async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettin
     connection,
     namespace,
     identity,
-    activities: createActivities({ store, bus, agents, settings, worker_id: identity, logger }),
+    activities: createActivities({ store, bus, agents, settings, worker_id: identity, observe: metrics.observe, logger }),
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     onFailure,
   })

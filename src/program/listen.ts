@@ -10,12 +10,12 @@ export type Listener = {
 }
 
 /** Serves the app on a TCP port; 0 picks a free one. Throws `StartError` when the port cannot be had. */
-export async function listen(app: RequestListener, host: string, port: number): Promise<Listener> {
+export async function listen(app: RequestListener, host: string, port: number, variable = 'PORT'): Promise<Listener> {
   const server = createServer(app)
   // A stream stays open for as long as somebody watches.
   server.requestTimeout = 0
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(portError(error, port, 'the API', 'PORT')))
+    server.once('error', (error) => reject(portError(error, port, variable === 'PORT' ? 'the API' : 'the metrics', variable)))
     server.listen(port, host, resolve)
   })
   return { address: `http://${urlHost(host)}:${boundPort(server)}`, close: () => close(server) }

@@ -29,7 +29,7 @@ function checkRuns(log: LogEvent[]): void {
   const calls = new Map<string, Set<string>>()
   for (const event of log) {
     const { run_id, kind } = event
-    if (run_id === null || kind === 'PendingDelivered' || kind === 'PendingUndelivered') continue
+    if (run_id === null || kind.startsWith('Pending')) continue
     const before = state.get(run_id)
     const at = `event ${String(event.event_seq)}, ${kind}`
     expect(before, `${at}: after its run's end`).not.toBe('ended')

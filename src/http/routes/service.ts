@@ -80,6 +80,19 @@ export function serviceRoutes(allRoutes: () => Route[]): Route[] {
     }),
     route({
       method: 'get',
+      path: '/metrics',
+      tag: 'Service',
+      summary: 'Figures of this process, and the depth of the queues, for Prometheus',
+      responses: { '200': { description: 'Prometheus’s text format', media: { 'text/plain': z.string() } } },
+      problems: [],
+      async handle({ metrics }) {
+        if (metrics === null)
+          return { kind: 'text', status: 200, body: '# Nothing is measured here.\n', type: 'text/plain; charset=utf-8' }
+        return { kind: 'text', status: 200, body: await metrics.text(), type: metrics.contentType }
+      },
+    }),
+    route({
+      method: 'get',
       path: '/openapi.json',
       tag: 'Service',
       summary: 'This contract',
