@@ -8,7 +8,8 @@ import type { Route } from './route.ts'
 
 /** Whether a foreground submit could be taken at all, looked at before anything is interrupted (source: seed 001). */
 export function preflight(state: ThreadState, command: SubmitCommand, route: Route): Rejection | null {
-  if (command.mode !== 'foreground' || command.queue === 'supersede' || state.queue.length === 0) return null
+  if (command.mode !== 'foreground' || state.queue.length === 0) return null
+  if (command.queue === 'supersede' && route.kind === 'replace') return null
   const { delivery } = route
   const probe: PendingEntry = {
     pending_id: '',

@@ -1,7 +1,7 @@
 import type { PendingEntry } from '../state.ts'
 import { activeRun, emit, type Draft } from '../draft.ts'
 import { cancelCall } from './calls.ts'
-import { consume, expireHolds, frozenAt, joining } from './freeze.ts'
+import { consume, expireHolds, freezeInto, frozenAt, joining } from './freeze.ts'
 import { finish, queueRun, resumeRun, startRun } from './runs.ts'
 import { undeliver } from './targets.ts'
 
@@ -59,6 +59,8 @@ function resumeWaiting(draft: Draft, run_id: string): void {
   if (taken.length === 0) return
   closeTickets(draft, run_id)
   consume(draft, run_id, taken, 'coalesced')
+  // Its step has all its results now, and the next model call follows.
+  freezeInto(draft, run_id, 'next_step')
 }
 
 /** The waiting run goes on although nobody has decided; what it had asked gets an answer that says so. */
