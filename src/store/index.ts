@@ -3,6 +3,7 @@ import { agentVersionRows } from './agent-version-rows.ts'
 import { conversationRows } from './conversation-rows.ts'
 import { openDatabase } from './database.ts'
 import { engineRows } from './engine-rows.ts'
+import { keyRows } from './key-rows.ts'
 import { migrate } from './migrate.ts'
 import type { Store } from './store.ts'
 import { threadRows } from './thread-rows.ts'
@@ -28,6 +29,7 @@ export async function createStore(options: StoreOptions): Promise<Store> {
     conversation: conversationRows(database),
     engine: engineRows(database),
     agents: agentVersionRows(database),
+    keys: keyRows(database),
     migrate: () => migrate(database),
     ping: async () => {
       await database.run((db) => sql`select 1`.execute(db))

@@ -5,6 +5,7 @@ import type { Content, MessageKind, Role, Visibility } from '../thread/message.t
 import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
 import type { Reply } from '../thread/reply.ts'
 import type { PendingEntry, Snapshot } from '../thread/state.ts'
+import type { ApiKeyRow } from './api-keys.ts'
 
 /** The tables as src/store/migrations makes them. A JSON column is read as a value and written as JSON text. */
 export type Tables = {
@@ -37,6 +38,8 @@ export type Tables = {
   'weft.staged': Owned & { run_id: string; step: number; attempt: number; part: string; value: JsonColumn<Json> }
   'weft.snapshots': Owned & { event_seq: number; snapshot: JsonColumn<Snapshot> }
   'weft.commands': Owned & { command_id: string; body_hash: string; at: number; reply: JsonColumn<Reply> }
+  'weft.api_keys': ApiKeysTable
+  'weft.secrets': { name: string; value: string; created_at: number }
   'weft.agent_versions': { version: string; agent_id: string; spec: JsonColumn<JsonObject> }
   'weft.migrations': { name: string; checksum: string; applied_at: number }
 }
@@ -65,6 +68,14 @@ type ThreadsTable = {
   created_at: number
   updated_at: number
   deleted_at: number | null
+  forgotten_at: Generated<number | null>
+}
+
+type ApiKeysTable = Omit<ApiKeyRow, 'revoked_at' | 'revoked_by' | 'last_used_at'> & {
+  hash: string
+  revoked_at: Generated<number | null>
+  revoked_by: Generated<string | null>
+  last_used_at: Generated<number | null>
 }
 
 type EventsTable = Owned & {

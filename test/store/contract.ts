@@ -1,4 +1,5 @@
 import { conversationContract } from './contract-conversation.ts'
+import { keysContract } from './contract-keys.ts'
 import { pendingContract } from './contract-pending.ts'
 import { persistContract } from './contract-persist.ts'
 import { receiptsContract } from './contract-receipts.ts'
@@ -16,4 +17,5 @@ export function storeContract(store: () => Store): void {
   pendingContract(store)
   receiptsContract(store)
   ticketsContract(store)
+  keysContract(store)
 }
