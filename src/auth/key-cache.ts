@@ -1,0 +1,62 @@
+import type { ApiKeyRow, ApiKeyRows } from '../store/api-keys.ts'
+
+export type KnownKey = ApiKeyRow & { hash: string }
+
+export type KeyCache = {
+  /**
+   * The key as the store had it at most `ttl_ms` ago; null for one that it does not have. `mayAsk` is asked before an
+   * id is looked up that this process has not seen as a key. Throws `StoreUnavailable`.
+   */
+  get(key_id: string, mayAsk: () => Promise<void>): Promise<KnownKey | null>
+  /** Notes that it has opened something, now and then in the store. */
+  used(key_id: string): void
+  /** The next `get` asks the store. */
+  forget(key_id: string): void
+}
+
+const MAX_KEYS = 10_000
+/** Uses are noted as often as this, for each key and process. */
+const TOUCH_MS = 300_000
+
+type Entry = { row: KnownKey; at: number; touched_at: number }
+
+/** Keys by id, so that a request costs no round trip to the store. Many at once for one id ask once. */
+export function createKeyCache(keys: ApiKeyRows, ttl_ms: number): KeyCache {
+  const entries = new Map<string, Entry>()
+  const asking = new Map<string, Promise<KnownKey | null>>()
+
+  async function ask(key_id: string, before: Entry | undefined): Promise<KnownKey | null> {
+    const at = Date.now()
+    const row = await keys.find(key_id)
+    // Rows are few and their readers are many; ids that are made up must not push them out.
+    entries.delete(key_id)
+    if (row !== null) {
+      entries.set(key_id, { row, at, touched_at: before?.touched_at ?? row.last_used_at ?? 0 })
+      const [oldest] = entries.keys()
+      if (entries.size > MAX_KEYS && oldest !== undefined) entries.delete(oldest)
+    }
+    return row
+  }
+
+  return {
+    async get(key_id, mayAsk) {
+      const entry = entries.get(key_id)
+      if (entry !== undefined && Date.now() - entry.at < ttl_ms) return entry.row
+      if (entry === undefined) await mayAsk()
+      const under_way = asking.get(key_id)
+      if (under_way !== undefined) return await under_way
+      const asked = ask(key_id, entry).finally(() => asking.delete(key_id))
+      asking.set(key_id, asked)
+      return await asked
+    },
+    used(key_id) {
+      const entry = entries.get(key_id)
+      const now = Date.now()
+      if (entry === undefined || now - entry.touched_at < TOUCH_MS) return
+      entry.touched_at = now
+      // Nobody waits for it, and nothing depends on it.
+      keys.touch(key_id, now).catch(() => undefined)
+    },
+    forget: (key_id) => void entries.delete(key_id),
+  }
+}
