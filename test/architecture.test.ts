@@ -12,16 +12,17 @@ const MAY_KNOW: Record<string, string[]> = {
   workflows: ['src/thread'],
   'src/store': ['src/thread'],
   'src/live': ['src/thread'],
+  'src/auth': ['src/store'],
   'src/agent': ['src/thread', 'src/store'],
   activities: ['src/thread', 'src/store', 'src/live', 'src/agent'],
   'src/temporal': ['src/thread', 'src/store', 'src/config.ts', 'src/start-error.ts'],
   'src/metrics': ['src/thread', 'src/store'],
-  'src/http': ['src/thread', 'src/store', 'src/live', 'src/temporal'],
+  'src/http': ['src/thread', 'src/store', 'src/live', 'src/temporal', 'src/auth'],
   'src/config.ts': [],
   'src/start-error.ts': [],
   'src/main.ts': ['src/config.ts', 'src/program'],
   'src/program': [
-    ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'src/metrics', 'activities'],
+    ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'src/metrics', 'src/auth', 'activities'],
     ...['src/config.ts', 'src/start-error.ts'],
   ],
 }
@@ -29,7 +30,8 @@ const MAY_KNOW: Record<string, string[]> = {
 const MAY_USE: Record<string, RegExp> = {
   'src/thread': /^$/,
   workflows: /^@temporalio\/(workflow|common)$/,
-  'src/http': /^(express|helmet|zod|zod-openapi|node:[\w/]+)$/,
+  'src/auth': /^(jose|rate-limiter-flexible|node:[\w/]+)$/,
+  'src/http': /^(express|cors|helmet|rate-limiter-flexible|zod|zod-openapi|node:[\w/]+)$/,
 }
 /** Of another room, only these files: what others may rely on. */
 const DOORS: Record<string, RegExp> = {

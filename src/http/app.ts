@@ -1,6 +1,8 @@
 import express, { type Express, type RequestHandler } from 'express'
 import helmet from 'helmet'
 import { groupBy } from './group.ts'
+import { authenticate, contextOf } from './middleware/authenticate.ts'
+import { allowOrigins } from './middleware/cors.ts'
 import { errorMiddleware, notFound } from './middleware/errors.ts'
 import { jsonBody } from './middleware/json-body.ts'
 import { otherMethods } from './middleware/other-methods.ts'
@@ -27,11 +29,13 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   app.set('query parser', 'simple')
   // The service speaks plain HTTP; whatever ends TLS before it says so itself.
   app.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }))
+  if (context.cors_origins.length > 0) app.use(allowOrigins(context.cors_origins))
+  app.use(neverCached)
   const byPath = groupBy(allRoutes(), ({ path }) => path)
   for (const [path, routes] of byPath) {
     for (const route of routes) {
       const body = route.body === undefined ? [] : jsonBody(context.limits.body_bytes, route.body_optional === true)
-      app[route.method](path, ...body, handler(context, route))
+      app[route.method](path, authenticate(context, route), ...body, handler(route))
     }
     app.all(path, otherMethods(routes.map(({ method }) => method)))
   }
@@ -45,8 +49,15 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   }
 }
 
-function handler(context: HttpContext, route: Route): RequestHandler {
+/** Answers are of the moment, and of the caller. */
+const neverCached: RequestHandler = (_req, res, next) => {
+  res.set('Cache-Control', 'no-store')
+  next()
+}
+
+function handler(route: Route): RequestHandler {
   return async (req, res) => {
+    const context = contextOf(res)
     const gone = new AbortController()
     res.on('close', () => {
       if (!res.writableFinished) gone.abort()
@@ -63,11 +74,31 @@ function handler(context: HttpContext, route: Route): RequestHandler {
       return
     }
     context.streams.open += 1
+    const watch = watchReader(context)
     try {
-      await response.run(openSse(res, response.headers ?? {}, context.limits, context.closing))
+      await response.run(openSse(res, response.headers ?? {}, context.limits, watch.signal))
     } finally {
+      watch.stop()
       context.streams.open -= 1
       res.end()
     }
+  }
+}
+
+/** Fires when the service closes, or when the reader's key or token is no longer good: a stream outlives its request. */
+function watchReader({ auth, principal, closing, limits }: HttpContext): { signal: AbortSignal; stop(): void } {
+  const over = new AbortController()
+  const timer = setInterval(() => {
+    // A store that is away says nothing about the reader.
+    void auth.stillHolds(principal).then(
+      (holds) => (holds ? undefined : over.abort()),
+      () => undefined,
+    )
+  }, limits.recheck_ms)
+  return {
+    signal: AbortSignal.any([closing, over.signal]),
+    stop: () => {
+      clearInterval(timer)
+    },
   }
 }

@@ -4,6 +4,7 @@ import { isObject, type JsonObject } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
 import type { Rejection, RejectionCode, Reply } from '../thread/reply.ts'
+import { isKnown } from '../auth/principal.ts'
 import { ThreadUnavailable } from '../temporal/gateway.ts'
 import { bodyHash, keyedId, repeatId } from './idempotency.ts'
 import type { HttpContext } from './options.ts'
@@ -30,9 +31,10 @@ const TOLD_BY_THE_STORE: ReadonlySet<RejectionCode> = new Set(['revision_conflic
 export async function sendCommand<T>(
   context: HttpContext,
   ref: ThreadRef,
-  command: Command,
+  unsigned: Command,
   options: SendOptions,
 ): Promise<Sent<T>> {
+  const command = signed(context, unsigned)
   const inbox = openInbox(context.bus, ref.tenant, ref.thread_id, options.gone)
   const deadline = Date.now() + context.limits.stored_wait_ms
   try {
@@ -50,6 +52,23 @@ export async function sendCommand<T>(
   } finally {
     inbox.close()
   }
+}
+
+/** Commands whose sender the log names. */
+const SIGNED: ReadonlySet<Command['type']> = new Set([
+  'decision',
+  'edit_pending',
+  'retract_pending',
+  'reorder_pending',
+  'hold_pending',
+  'release_pending',
+])
+
+/** Where it is known who calls, that is who acts, whatever the request says. */
+function signed({ principal }: HttpContext, command: Command): Command {
+  if (!isKnown(principal) || !SIGNED.has(command.type)) return command
+  const { id, name } = principal
+  return { ...command, by: name === null ? { id } : { id, name } } as Command
 }
 
 /** What the store says of a repeat that the thread may have forgotten, and of message ids that are taken. */

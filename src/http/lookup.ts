@@ -25,7 +25,10 @@ export function threadDeleted(): HttpProblem {
 /** Throws `run_not_found`. */
 export async function requireRun(context: HttpContext, run_id: string): Promise<RunRecord> {
   const run = await context.store.conversation.getRun(context.tenant, run_id)
-  if (run === null) throw new HttpProblem('run_not_found', 'There is no run with this id.')
+  // Two threads may have a run of one id; a token that reads one of them must not be shown the other's.
+  const { thread_id } = context.principal
+  if (run === null || (thread_id !== null && run.thread_id !== thread_id))
+    throw new HttpProblem('run_not_found', 'There is no run with this id.')
   return run
 }
 

@@ -6,12 +6,26 @@ import {
 } from 'zod-openapi'
 import { groupBy } from './group.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
+import { roleFor, takesStreamToken } from './roles.ts'
 import type { Route } from './route.ts'
 import { problem } from './schemas/common.ts'
 
 /** Errors that any route can end with. */
 const ALWAYS: readonly ProblemCode[] = ['invalid_request', 'internal_error', 'store_unavailable']
+/** Errors of every route that is not for everybody. */
+const GUARDED: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'rate_limited', 'authentication_unavailable']
 const WITH_BODY: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type']
+
+const SCHEMES = {
+  bearer: { type: 'http', scheme: 'bearer', description: 'An API key, or a token of the identity provider' },
+  api_key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' },
+  access_token: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'access_token',
+    description: 'A short-lived token that reads one thread, of POST /v1/threads/{id}/stream-tokens',
+  },
+} as const
 
 let document: { routes: number; version: string; value: object } | null = null
 
@@ -30,6 +44,7 @@ export function openApiDocument(routes: readonly Route[], version: string): obje
       version,
       description: 'Durable agent threads: every conversation is a workflow that can be steered, watched and never lost.',
     },
+    components: { securitySchemes: SCHEMES },
     paths,
   })
   document = { routes: routes.length, version, value }
@@ -48,12 +63,21 @@ function operation(route: Route): ZodOpenApiOperationObject {
     operationId,
     summary,
     tags: [tag],
+    ...guard(route),
     requestParams,
     ...(body === undefined
       ? {}
       : { requestBody: { required: body_optional !== true, content: { 'application/json': { schema: body } } } }),
     responses: { ...answers(route), ...refusals(route) },
   }
+}
+
+/** How to come in, and the least role that may. */
+function guard(route: Route): Pick<ZodOpenApiOperationObject, 'security'> & { 'x-role': string } {
+  const role = roleFor(route)
+  if (role === 'public') return { security: [], 'x-role': role }
+  const ways = ['bearer', 'api_key', ...(takesStreamToken(route) ? ['access_token'] : [])]
+  return { security: ways.map((way) => ({ [way]: [] })), 'x-role': role }
 }
 
 function answers(route: Route): Record<`${2 | 3 | 5}${string}`, ZodOpenApiResponseObject> {
@@ -67,7 +91,8 @@ function answers(route: Route): Record<`${2 | 3 | 5}${string}`, ZodOpenApiRespon
 }
 
 function refusals(route: Route): Record<`${4 | 5}${string}`, ZodOpenApiResponseObject> {
-  const codes = [...route.problems, ...ALWAYS, ...(route.body === undefined ? [] : WITH_BODY)]
+  const guarded = roleFor(route) === 'public' ? [] : GUARDED
+  const codes = [...route.problems, ...ALWAYS, ...guarded, ...(route.body === undefined ? [] : WITH_BODY)]
   const byStatus = groupBy(new Set(codes), (code) => String(PROBLEMS[code].status))
   const entries = [...byStatus]
     .filter(([status]) => !(status in route.responses))

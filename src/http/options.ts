@@ -1,6 +1,9 @@
+import { createAuthenticator, type Authenticator, type AuthSettings } from '../auth/authenticator.ts'
+import { anybody, type Principal } from '../auth/principal.ts'
 import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { ThreadGateway } from '../temporal/gateway.ts'
+import { createRateLimit, type RateLimit } from './rate-limit.ts'
 
 /** An agent as /v1/agents shows it; the registry's own summaries fit. */
 export type AgentSummary = {
@@ -24,8 +27,14 @@ export type HttpOptions = {
   /** The process's own bus: in process, or over the database between processes. */
   bus: LiveBus
   agents: readonly AgentSummary[] | (() => readonly AgentSummary[])
-  /** Every row and workflow id is scoped by it. */
+  /** Whose the threads are where nobody has to say who they are; then, of the environment's key. */
   tenant?: string
+  /** Who may come in. Without it: anybody, until there is a key in the store. */
+  auth?: AuthSettings
+  /** Pages that may use the service from a browser: their origins, as `https://app.example.org`. */
+  cors_origins?: readonly string[]
+  /** Nothing but this machine reaches the service; pages in browsers on it are kept out while anybody may come in. */
+  local_only?: boolean
   version?: string
   /** How operators reach the same threads; shown in /docs. */
   temporal?: { cli: string; address: string; namespace: string }
@@ -42,6 +51,10 @@ export type HttpLimits = {
   body_bytes: number
   /** Streams open at once in this process. */
   streams: number
+  /** Of each principal, in this process; 0: no limit. */
+  requests_per_minute: number
+  /** How often an open stream makes sure that its reader may still read. */
+  recheck_ms: number
   /**
    * An answer waits this long for its facts to be readable, counted from the request. With a look into the store
    * before or after, which may take its time-out, nobody waits for more than two seconds.
@@ -63,6 +76,8 @@ export type HttpLimits = {
 export const DEFAULT_LIMITS: HttpLimits = {
   body_bytes: 4 * 1024 * 1024,
   streams: 2_000,
+  requests_per_minute: 60_000,
+  recheck_ms: 5_000,
   stored_wait_ms: 1_000,
   command_timeout_ms: 15_000,
   wait_max_ms: 600_000,
@@ -77,7 +92,14 @@ export type HttpContext = {
   store: Store
   gateway: ThreadGateway
   bus: LiveBus
+  /** The caller's. */
   tenant: string
+  /** Who calls. */
+  principal: Principal
+  auth: Authenticator
+  rate: RateLimit
+  cors_origins: readonly string[]
+  local_only: boolean
   version: string
   temporal: { cli: string; address: string; namespace: string } | null
   workerPing: (() => Promise<void>) | null
@@ -92,18 +114,24 @@ export type HttpContext = {
 }
 
 export function createContext(options: HttpOptions, closing: AbortSignal): HttpContext {
-  const { agents } = options
+  const { agents, tenant = 'default' } = options
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
   return {
     store: options.store,
     gateway: options.gateway,
     bus: options.bus,
-    tenant: options.tenant ?? 'default',
+    tenant,
+    principal: anybody(tenant),
+    auth: createAuthenticator(options.store.keys, tenant, options.auth),
+    rate: createRateLimit(limits.requests_per_minute),
+    cors_origins: options.cors_origins ?? [],
+    local_only: options.local_only ?? false,
     version: options.version ?? '0.0.0',
     temporal: options.temporal ?? null,
     workerPing: options.workerPing ?? null,
     metrics: options.metrics ?? null,
     log: options.log ?? { error: () => {}, warn: () => {} },
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    limits,
     agents: typeof agents === 'function' ? agents : () => agents,
     streams: { open: 0 },
     closing,

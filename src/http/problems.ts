@@ -9,6 +9,11 @@ export type HttpProblemCode =
   | 'unknown_agent'
   | 'parent_cycle'
   | 'parent_not_found'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'key_not_found'
+  | 'rate_limited'
+  | 'authentication_unavailable'
   | 'not_found'
   | 'thread_not_found'
   | 'agent_not_found'
@@ -42,9 +47,12 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   unknown_agent: { status: 400, title: 'There is no such agent' },
   parent_cycle: { status: 400, title: 'A thread cannot be its own ancestor' },
   parent_not_found: { status: 400, title: 'The parent thread does not exist' },
+  unauthenticated: { status: 401, title: 'Say who you are' },
+  forbidden: { status: 403, title: 'You may not do this' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   thread_not_found: { status: 404, title: 'There is no such thread' },
   agent_not_found: { status: 404, title: 'There is no such agent' },
+  key_not_found: { status: 404, title: 'There is no such key' },
   message_not_found: { status: 404, title: 'There is no such message' },
   pending_not_found: { status: 404, title: 'There is no such pending message' },
   dispatch_not_found: { status: 404, title: 'There is no such dispatch' },
@@ -72,9 +80,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   idempotency_conflict: { status: 422, title: 'The key was used with another request' },
   precondition_required: { status: 428, title: 'Say which revision you have seen' },
   queue_full: { status: 429, title: 'The queue of this thread is full', retry_after: 5 },
+  rate_limited: { status: 429, title: 'Too many requests', retry_after: 60 },
   too_many_streams: { status: 429, title: 'Too many streams are open', retry_after: 5 },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   store_unavailable: { status: 503, title: 'The store cannot be reached', retry_after: 1 },
+  authentication_unavailable: { status: 503, title: 'Tokens cannot be checked just now', retry_after: 5 },
   thread_unavailable: { status: 503, title: 'The thread did not answer in time', retry_after: 1 },
   needs_reconcile: { status: 503, title: 'The thread must be mended first', retry_after: 60 },
 }

@@ -1,4 +1,5 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express'
+import { NotAuthenticated, NotEntitled } from '../../auth/principal.ts'
 import { InvalidCursor, StoreUnavailable } from '../../store/store.ts'
 import { ThreadUnavailable } from '../../temporal/gateway.ts'
 import { isObject } from '../../thread/json.ts'
@@ -38,6 +39,8 @@ export function toProblem(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error
   if (error instanceof StoreUnavailable)
     return new HttpProblem('store_unavailable', 'The store cannot be reached; try again in a moment.')
+  if (error instanceof NotAuthenticated) return notAuthenticated(error)
+  if (error instanceof NotEntitled) return new HttpProblem('forbidden', error.message)
   if (error instanceof InvalidCursor) return new HttpProblem('invalid_cursor', 'The cursor is not one of this list.')
   if (error instanceof ThreadUnavailable) {
     const seconds = String(Math.max(1, Math.ceil(error.retry_after_ms / 1000)))
@@ -48,6 +51,14 @@ export function toProblem(error: unknown): HttpProblem {
     parserProblem(error) ??
     new HttpProblem('internal_error', 'Something went wrong on our side; the log of the service says what.')
   )
+}
+
+/** `WWW-Authenticate` says how to come in (RFC 6750); a token that is wrong is told apart from none at all. */
+function notAuthenticated({ reason, message }: NotAuthenticated): HttpProblem {
+  if (reason === 'too_many') return new HttpProblem('rate_limited', message)
+  if (reason === 'unavailable') return new HttpProblem('authentication_unavailable', `${message} Try again in a moment.`)
+  const challenge = reason === 'invalid' ? 'Bearer realm="weft", error="invalid_token"' : 'Bearer realm="weft"'
+  return new HttpProblem('unauthenticated', message, {}, { 'WWW-Authenticate': challenge })
 }
 
 /** What Express and its body parser throw: plain errors with a `status` and, from the parser, a `type`. */

@@ -4,12 +4,14 @@ import { dispatchRoutes } from './dispatches.ts'
 import { eventRoutes } from './events.ts'
 import { inboxRoutes } from './inbox.ts'
 import { inputRoutes } from './inputs.ts'
+import { keyRoutes } from './keys.ts'
 import { mailboxRoutes } from './mailbox.ts'
 import { messageRoutes } from './messages.ts'
 import { pendingRoutes } from './pending.ts'
 import { queueRoutes } from './queue.ts'
 import { runRoutes } from './runs.ts'
 import { serviceRoutes } from './service.ts'
+import { streamTokenRoutes } from './stream-tokens.ts'
 import { submitRoutes } from './submit.ts'
 import { threadRoutes } from './threads.ts'
 
@@ -28,6 +30,8 @@ export function allRoutes(): Route[] {
     ...mailboxRoutes(),
     ...controlRoutes(),
     ...eventRoutes(),
+    ...streamTokenRoutes(),
+    ...keyRoutes(),
     ...serviceRoutes(allRoutes),
   ]
 }

@@ -107,7 +107,9 @@ export function serviceRoutes(allRoutes: () => Route[]): Route[] {
       summary: 'The routes for people',
       responses: { '200': { description: 'A page', media: { 'text/html': z.string() } } },
       problems: [],
-      handle: (context) => html(docsPage(allRoutes(), context)),
+      // Where Temporal is concerns only those who may reach it.
+      handle: async (context) =>
+        html(docsPage(allRoutes(), (await context.auth.required()) ? { ...context, temporal: null } : context)),
     }),
     route({
       method: 'get',
