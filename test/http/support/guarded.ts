@@ -1,0 +1,43 @@
+import { newApiKey } from '../../../src/auth/api-key.ts'
+import type { AuthSettings } from '../../../src/auth/authenticator.ts'
+import type { Role } from '../../../src/auth/roles.ts'
+import type { HttpOptions } from '../../../src/http/options.ts'
+import type { NewApiKey } from '../../../src/store/api-keys.ts'
+import { makeKey } from '../../auth/support.ts'
+import { createClient, type Client } from './client.ts'
+import { startService, type Service } from './service.ts'
+
+export type Guarded = Service & {
+  /** A new key's bearer and its text. */
+  key(role: Role, more?: Partial<NewApiKey>): Promise<{ key_id: string; text: string; headers: { authorization: string } }>
+  /** A client that sends this with everything. */
+  as(headers: Record<string, string>): Client
+}
+
+/** A service that asks everybody who they are. */
+export async function startGuarded(auth: AuthSettings = {}, more: Partial<HttpOptions> = {}): Promise<Guarded> {
+  const service = await startService(() => ({ auth: { required: true, key_ttl_ms: 0, ...auth }, ...more }))
+  const plain = createClient(service.url)
+  return {
+    ...service,
+    async key(role, given) {
+      const made = await makeKey(service.store, role, given)
+      return { ...made, headers: bearer(made.text) }
+    },
+    as: (headers) => ({
+      ...plain,
+      call: (method, path, body, own) => plain.call(method, path, body, { ...headers, ...own }),
+      raw: (method, path, init) => plain.raw(method, path, { ...init, headers: { ...headers, ...init.headers } }),
+      stream: (method, path, body, own) => plain.stream(method, path, body, { ...headers, ...own }),
+    }),
+  }
+}
+
+export function bearer(text: string): { authorization: string } {
+  return { authorization: `Bearer ${text}` }
+}
+
+/** A key that no service has made. */
+export function madeUpKey(): string {
+  return newApiKey().text
+}
