@@ -15,6 +15,11 @@ export type Config = {
   metricsPort: number | null
   /** Somebody chose to listen beyond loopback although there is no authentication. */
   insecureBind: boolean
+  auth: AuthConfig
+  /** Origins of pages that may use the API from a browser. */
+  corsOrigins: string[]
+  /** Requests of each caller in a minute; 0: no limit. */
+  rateLimitPerMinute: number
   /** Agents, tools and limits; `explicit` when WEFT_CONFIG named it, so that a missing file is a mistake. */
   agentConfig: { path: string; explicit: boolean }
   dataDir: string
@@ -53,6 +58,23 @@ export type TlsSettings = {
 }
 export type PemSource = { data: string } | { path: string }
 
+export type AuthConfig = {
+  /** Everybody must say who they are; else only from the first key on. */
+  required: boolean
+  adminKey: string | null
+  jwt: JwtConfig | null
+}
+/** Tokens of an identity provider. `tenant`: of all its tokens; null: each says it in `tenantClaim`. */
+export type JwtConfig = {
+  jwksUrl: string
+  issuer: string
+  audience: string
+  algorithms: string[]
+  tenantClaim: string
+  tenant: string | null
+  roleClaim: string
+}
+
 export type ProviderSettings = { apiKey: string | null; baseUrl: string | null; model: string | null }
 
 /** The environment holds mistakes. The message has one sentence a line, each naming its variable. */
@@ -61,6 +83,9 @@ export class ConfigError extends Error {
 }
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+/** Signatures made with a private key. */
+const JWT_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
+const DEFAULT_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const MAX_TIMER_MS = 2_147_483_647
 
 const text = z.string().optional()
@@ -90,6 +115,14 @@ const url = (protocols: string[]) =>
     .optional()
     .catch(fault(`an address that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`, false))
 
+const list = (fits: (one: string) => boolean, expected: string, fallback: string[]) =>
+  z
+    .string()
+    .transform((value) => value.split(',').map((one) => one.trim()))
+    .refine((all) => all.every(fits))
+    .default(fallback)
+    .catch(fault(expected))
+
 /** Turns any refusal of a variable into one sentence about what it must be. Addresses may hold passwords: not shown. */
 function fault(expected: string, show = true) {
   return (context: { value: unknown }): never => {
@@ -109,6 +142,26 @@ const SCHEMA = {
     .catch(fault('a whole number from 0 to 65535')),
   WEFT_ROLE: oneOf(['all', 'api', 'worker'], 'all'),
   WEFT_INSECURE_BIND: flag,
+  WEFT_AUTH: oneOf(['auto', 'required'], 'auto'),
+  // Not shown: it may be a key with a mistake in it.
+  WEFT_ADMIN_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]{32,256}$/)
+    .optional()
+    .catch(fault('32 to 256 printable characters without spaces; try `openssl rand -hex 32`', false)),
+  WEFT_JWT_JWKS_URL: url(['http:', 'https:']),
+  WEFT_JWT_ISSUER: text,
+  WEFT_JWT_AUDIENCE: text,
+  WEFT_JWT_ALGORITHMS: list((one) => JWT_ALGORITHMS.includes(one), `some of ${JWT_ALGORITHMS.join(', ')}`, DEFAULT_ALGORITHMS),
+  WEFT_JWT_TENANT: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}$/)
+    .optional()
+    .catch(fault('1 to 64 letters, digits, "-", "_" or "."')),
+  WEFT_JWT_TENANT_CLAIM: z.string().default('tenant'),
+  WEFT_JWT_ROLE_CLAIM: z.string().default('role'),
+  WEFT_CORS_ORIGINS: list(isOrigin, 'origins such as https://app.example.org, with commas between them', []),
+  WEFT_RATE_LIMIT_PER_MINUTE: whole(0, 100_000_000, 60_000),
   WEFT_CONFIG: text,
   WEFT_DATA_DIR: z.string().default('.weft'),
   DATABASE_URL: url(['postgres:', 'postgresql:']),
@@ -153,6 +206,19 @@ export function loadConfig(): Config {
   return readConfig(process.env)
 }
 
+/** Where the command line finds the service: WEFT_API, of `.env` too. */
+export function apiAddress(): string {
+  const path = resolve('.env')
+  if (existsSync(path)) loadDotenv({ path, quiet: true })
+  return process.env['WEFT_API']?.trim() || 'http://127.0.0.1:3000'
+}
+
+/** The header by which the command line says who it is: the key WEFT_API_KEY, if there is one. */
+export function apiCredentials(): Record<string, string> {
+  const key = process.env['WEFT_API_KEY']?.trim()
+  return key === undefined || key === '' ? {} : { authorization: `Bearer ${key}` }
+}
+
 /** This process's environment for a child, with some variables set on top. */
 export function childEnvironment(extra: Record<string, string>): Record<string, string | undefined> {
   return { ...process.env, ...extra }
@@ -169,6 +235,9 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
     port: vars.PORT,
     metricsPort: vars.WEFT_METRICS_PORT ?? null,
     insecureBind: vars.WEFT_INSECURE_BIND ?? false,
+    auth: { required: vars.WEFT_AUTH === 'required', adminKey: vars.WEFT_ADMIN_KEY ?? null, jwt: readJwt(vars) },
+    corsOrigins: vars.WEFT_CORS_ORIGINS,
+    rateLimitPerMinute: vars.WEFT_RATE_LIMIT_PER_MINUTE,
     agentConfig: { path: resolve(cwd, vars.WEFT_CONFIG ?? 'weft.config.ts'), explicit: vars.WEFT_CONFIG !== undefined },
     dataDir: resolve(cwd, vars.WEFT_DATA_DIR),
     databaseUrl: vars.DATABASE_URL ?? null,
@@ -220,11 +289,13 @@ function contradictions(vars: Variables): string[] {
       )
     }
   }
-  if (vars.WEFT_ROLE !== 'worker' && !isLoopback(vars.HOST) && vars.WEFT_INSECURE_BIND !== true) {
+  const guarded = vars.WEFT_AUTH === 'required' || vars.WEFT_ADMIN_KEY !== undefined || vars.WEFT_JWT_JWKS_URL !== undefined
+  if (vars.WEFT_ROLE !== 'worker' && !isLoopback(vars.HOST) && !guarded && vars.WEFT_INSECURE_BIND !== true) {
     mistakes.push(
-      `HOST=${vars.HOST} would open the API to other machines without authentication; use 127.0.0.1, or set WEFT_INSECURE_BIND=1 where something else guards the port.`,
+      `HOST=${vars.HOST} would open the API to other machines without authentication; use 127.0.0.1, or set WEFT_AUTH=required (and make keys with "weft keys create"), or WEFT_INSECURE_BIND=1 where something else guards the port.`,
     )
   }
+  mistakes.push(...jwtMistakes(vars))
   if (vars.WEFT_ROLE !== 'worker' && vars.WEFT_METRICS_PORT !== undefined)
     mistakes.push('WEFT_METRICS_PORT is for WEFT_ROLE=worker; a process with the API shows its figures at /metrics.')
   const cert = vars.TEMPORAL_TLS_CLIENT_CERT_DATA ?? vars.TEMPORAL_TLS_CLIENT_CERT_PATH
@@ -233,6 +304,27 @@ function contradictions(vars: Variables): string[] {
     mistakes.push('TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH (or their _DATA) must be set together.')
   }
   return mistakes
+}
+
+/** An identity provider's tokens: half a configuration would take tokens that are meant for somebody else. */
+function jwtMistakes(vars: Variables): string[] {
+  const { WEFT_JWT_JWKS_URL: jwks, WEFT_JWT_ISSUER: issuer, WEFT_JWT_AUDIENCE: audience } = vars
+  const set = [jwks, issuer, audience].filter((value) => value !== undefined).length
+  if (set !== 0 && set !== 3) return ['WEFT_JWT_JWKS_URL, WEFT_JWT_ISSUER and WEFT_JWT_AUDIENCE must be set together.']
+  if (jwks === undefined || new URL(jwks).protocol === 'https:' || isLoopback(new URL(jwks).hostname)) return []
+  return ['WEFT_JWT_JWKS_URL must start with https://: whoever can change what it answers can be anybody.']
+}
+
+function readJwt(vars: Variables): JwtConfig | null {
+  const { WEFT_JWT_JWKS_URL: jwksUrl, WEFT_JWT_ISSUER: issuer, WEFT_JWT_AUDIENCE: audience } = vars
+  if (jwksUrl === undefined || issuer === undefined || audience === undefined) return null
+  const { WEFT_JWT_ALGORITHMS: algorithms, WEFT_JWT_TENANT_CLAIM: tenantClaim, WEFT_JWT_ROLE_CLAIM: roleClaim } = vars
+  return { jwksUrl, issuer, audience, algorithms, tenantClaim, roleClaim, tenant: vars.WEFT_JWT_TENANT ?? null }
+}
+
+/** As a browser sends it: scheme, host and port, nothing after. */
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
 }
 
 /** Whether only this machine can reach the host. */

@@ -20,6 +20,7 @@ const MAY_KNOW: Record<string, string[]> = {
   'src/http': ['src/thread', 'src/store', 'src/live', 'src/temporal', 'src/auth'],
   'src/config.ts': [],
   'src/start-error.ts': [],
+  'src/cli': ['src/thread', 'src/config.ts', 'src/auth', 'src/store'],
   'src/main.ts': ['src/config.ts', 'src/program'],
   'src/program': [
     ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'src/metrics', 'src/auth', 'activities'],

@@ -13,6 +13,8 @@ const refusal = (env: Record<string, string>): string => {
   throw new Error('It was accepted.')
 }
 
+const JWT = { WEFT_JWT_JWKS_URL: 'https://i/jwks', WEFT_JWT_ISSUER: 'https://i', WEFT_JWT_AUDIENCE: 'weft' }
+
 test('nothing needs to be set', () => {
   expect(readConfig({}, '/somewhere')).toMatchObject({
     role: 'all',
@@ -70,6 +72,31 @@ describe('what does not go together', () => {
     expect(readConfig({ HOST: '0.0.0.0', WEFT_INSECURE_BIND: '1' }).insecureBind).toBe(true)
     expect(['localhost', '127.0.0.1', '127.1.2.3', '::1'].filter((host) => !isLoopback(host))).toEqual([])
     expect(['0.0.0.0', '::', '10.0.0.1', '127.example.org', '1270.0.0.1'].filter(isLoopback)).toEqual([])
+  })
+
+  test('other machines and authentication', () => {
+    expect(readConfig({ HOST: '0.0.0.0', WEFT_AUTH: 'required' }).auth).toEqual({ required: true, adminKey: null, jwt: null })
+    expect(readConfig({ HOST: '0.0.0.0', WEFT_ADMIN_KEY: 'k'.repeat(32) }).auth.adminKey).toBe('k'.repeat(32))
+    expect(readConfig({ HOST: '0.0.0.0', ...JWT }).auth.jwt).toMatchObject({
+      issuer: 'https://i',
+      roleClaim: 'role',
+      tenant: null,
+    })
+  })
+
+  test('half of what tokens need, or keys of it that anybody can change', () => {
+    expect(refusal({ ...JWT, WEFT_JWT_AUDIENCE: '' })).toMatch(/must be set together/)
+    expect(refusal({ ...JWT, WEFT_JWT_JWKS_URL: 'http://issuer.example/jwks' })).toMatch(/must start with https/)
+    expect(readConfig({ ...JWT, WEFT_JWT_JWKS_URL: 'http://127.0.0.1:1/jwks' }).auth.jwt).not.toBeNull()
+    for (const WEFT_JWT_ALGORITHMS of ['HS256', 'none', 'RS256,HS512'])
+      expect(refusal({ ...JWT, WEFT_JWT_ALGORITHMS })).toMatch(/must be some of RS256/)
+  })
+
+  test('a short key, which is not shown, and origins that are none', () => {
+    expect(refusal({ WEFT_ADMIN_KEY: 'hunter2' })).toMatch(/^WEFT_ADMIN_KEY must be 32 to 256 printable(?!.*hunter2)/)
+    for (const WEFT_CORS_ORIGINS of ['*', 'https://a.example/', 'a.example', 'https://a.example,null'])
+      expect(refusal({ WEFT_CORS_ORIGINS })).toMatch(/must be origins such as/)
+    expect(readConfig({ WEFT_CORS_ORIGINS: 'https://a.example, http://localhost:5173' }).corsOrigins).toHaveLength(2)
   })
 
   test('half a client certificate', () => {

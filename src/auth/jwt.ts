@@ -8,7 +8,7 @@ export type JwtSettings = {
   jwks_url: string
   issuer: string
   audience: string
-  /** Signatures that are taken; only such as are made with a private key. */
+  /** Signatures that are taken; only such as are made with a private key: whoever can check a shared secret can sign. */
   algorithms: readonly string[]
   /** The claim that holds the tenant, unless `tenant` says it for all; dots lead into objects. */
   tenant_claim: string
@@ -16,9 +16,6 @@ export type JwtSettings = {
   /** The claim that holds the role, or a list with one or more of them. */
   role_claim: string
 }
-
-/** What may be configured. Nothing that is made with a shared secret: whoever can check such a token can make one. */
-export const JWT_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
 
 /** Clocks differ by so much, in seconds. */
 const TOLERANCE_S = 5

@@ -2,8 +2,9 @@ import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { createActivities } from '../../activities/index.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
-import type { Config } from '../config.ts'
+import { isLoopback, type Config } from '../config.ts'
 import { createHttpApp } from '../http/app.ts'
+import type { HttpOptions } from '../http/options.ts'
 import type { LiveBus } from '../live/bus.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { createInProcessBus } from '../live/in-process.ts'
@@ -68,6 +69,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   }
   const app = createHttpApp({
     store,
+    ...admission(config),
     bus,
     gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs }),
     agents: () =>
@@ -89,6 +91,26 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   return { api: server.address }
 }
 
+/** Who may come in, from where, and how often. */
+function admission(config: Config): Pick<HttpOptions, 'auth' | 'cors_origins' | 'local_only' | 'limits'> {
+  const { required, adminKey, jwt } = config.auth
+  const tokens = jwt && {
+    jwks_url: jwt.jwksUrl,
+    issuer: jwt.issuer,
+    audience: jwt.audience,
+    algorithms: jwt.algorithms,
+    tenant_claim: jwt.tenantClaim,
+    tenant: jwt.tenant,
+    role_claim: jwt.roleClaim,
+  }
+  return {
+    auth: { required, admin_key: adminKey, jwt: tokens },
+    cors_origins: config.corsOrigins,
+    local_only: isLoopback(config.host) && !config.insecureBind,
+    limits: { requests_per_minute: config.rateLimitPerMinute },
+  }
+}
+
 async function openBus({ config, logger, shutdown }: Foundations): Promise<LiveBus> {
   if (config.databaseUrl === null) {
     const bus = createInProcessBus()
@@ -106,7 +128,7 @@ async function openBus({ config, logger, shutdown }: Foundations): Promise<LiveB
 /** A worker has no API; its figures get a port of their own where one is given. */
 async function showMetrics({ config, logger, shutdown }: Foundations, metrics: Metrics): Promise<void> {
   if (config.metricsPort === null) return
-  const server = await listen(metricsListener(metrics), config.host, config.metricsPort, 'WEFT_METRICS_PORT')
+  const server = await listen(metricsListener(metrics), config.host, config.metricsPort, { variable: 'WEFT_METRICS_PORT' })
   shutdown.add('The metrics server', () => server.close(), HTTP_CLOSE_MS)
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }

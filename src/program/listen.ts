@@ -2,6 +2,20 @@ import type { RequestListener, Server } from 'node:http'
 import { createServer } from 'node:http'
 import { portError } from '../temporal/embedded/ports.ts'
 
+/** How long a client may take over things that cost it nothing (ms). Answers may take as long as they like. */
+export type Patience = {
+  /** From the connection, or from the first byte of a further request, to the end of its headers. */
+  headers_ms: number
+  /** To the end of its body. */
+  request_ms: number
+  /** Without a request on an open connection. */
+  idle_ms: number
+  /** How often this is looked at. */
+  check_ms: number
+}
+
+const PATIENCE: Patience = { headers_ms: 15_000, request_ms: 60_000, idle_ms: 65_000, check_ms: 2_000 }
+
 export type Listener = {
   /** `http://host:port` */
   address: string
@@ -10,10 +24,24 @@ export type Listener = {
 }
 
 /** Serves the app on a TCP port; 0 picks a free one. Throws `StartError` when the port cannot be had. */
-export async function listen(app: RequestListener, host: string, port: number, variable = 'PORT'): Promise<Listener> {
-  const server = createServer(app)
-  // A stream stays open for as long as somebody watches.
-  server.requestTimeout = 0
+export async function listen(
+  app: RequestListener,
+  host: string,
+  port: number,
+  { variable = 'PORT', patience = PATIENCE }: { variable?: string; patience?: Patience } = {},
+): Promise<Listener> {
+  const { headers_ms, request_ms, idle_ms, check_ms } = patience
+  const server = createServer(
+    {
+      headersTimeout: headers_ms,
+      // Of the request only: a stream stays open for as long as somebody watches.
+      requestTimeout: request_ms,
+      // Longer than what usually stands in front keeps its connections, which would else meet a closed one.
+      keepAliveTimeout: idle_ms,
+      connectionsCheckingInterval: check_ms,
+    },
+    app,
+  )
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(portError(error, port, variable === 'PORT' ? 'the API' : 'the metrics', variable)))
     server.listen(port, host, resolve)

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import { isLoopback, type Config } from '../config.ts'
-import { lockDataDir } from '../store/index.ts'
+import { lockDataDir, type Store } from '../store/index.ts'
 import { claimPort } from '../temporal/embedded/ports.ts'
 import { loadAgents } from './agents.ts'
 import type { ProgramFacts } from './banner.ts'
@@ -78,15 +78,23 @@ export async function startProgram(config: Config, { logger, signal, onFailure }
       temporal_cli: temporal.cli,
       pid: process.pid,
     }
-    return { facts, notes: notes(config), stop: () => shutdown.run() }
+    return { facts, notes: await notes(config, store), stop: () => shutdown.run() }
   } catch (error) {
     await shutdown.run()
     throw error
   }
 }
 
-function notes(config: Config): string[] {
+async function notes(config: Config, store: Store): Promise<string[]> {
   if (config.role === 'worker') return []
+  const { required, adminKey, jwt } = config.auth
+  const keys = await store.keys.any()
+  if (required || adminKey !== null || jwt !== null || keys) {
+    const none = !keys && adminKey === null && jwt === null
+    return none
+      ? ['every request needs a key, and there is none yet; stop, and make one with `npm run weft -- keys create`.']
+      : []
+  }
   if (!isLoopback(config.host)) return [`the API listens on ${config.host} without authentication (WEFT_INSECURE_BIND).`]
   return ['there is no authentication, so the API listens on this machine only.']
 }
