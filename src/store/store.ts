@@ -85,6 +85,10 @@ export interface ThreadRows {
   ): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
   /** Threads with an open run, oldest change first and after `after`, for the sweep that wakes threads whose workflow was lost. */
   listOpen(options: { updated_before: number; limit: number; after?: OpenThread }): Promise<OpenThread[]>
+  /** Deleted threads of which the engine may still know something, first those that were deleted first. */
+  listUnforgotten(limit: number): Promise<ThreadRef[]>
+  /** The engine knows nothing of this deleted thread any more. */
+  markForgotten(ref: ThreadRef): Promise<void>
 }
 export type OpenThread = { tenant: string; id: string; status: string; updated_at: number }
 

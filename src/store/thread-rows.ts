@@ -46,6 +46,32 @@ export function threadRows(database: Database): ThreadRows {
         return await readThread(tx, tenant, id)
       }),
     delete: (tenant, id, children) => database.long((tx) => deleteThread(tx, tenant, id, children)),
+    listUnforgotten: async (limit) =>
+      (
+        await database.run((db) =>
+          db
+            .selectFrom('weft.threads')
+            .select(['tenant', 'id'])
+            .where('deleted_at', 'is not', null)
+            .where('forgotten_at', 'is', null)
+            .orderBy('deleted_at')
+            .orderBy('tenant')
+            .orderBy('id')
+            .limit(limit)
+            .execute(),
+        )
+      ).map(({ tenant, id }) => ({ tenant, thread_id: id })),
+    markForgotten: async ({ tenant, thread_id }) => {
+      await database.run((db) =>
+        db
+          .updateTable('weft.threads')
+          .set({ forgotten_at: Date.now() })
+          .where('tenant', '=', tenant)
+          .where('id', '=', thread_id)
+          .where('deleted_at', 'is not', null)
+          .execute(),
+      )
+    },
     listOpen: ({ updated_before, limit, after }) =>
       database.run((db) =>
         db

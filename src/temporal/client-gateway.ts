@@ -11,6 +11,7 @@ import { ApplicationFailure } from '@temporalio/common'
 import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Answer, RejectionCode } from '../thread/reply.ts'
+import { forgetExecutions } from './forget.ts'
 import { ThreadUnavailable, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
 import { ambiguity, isUnexpectedTaskFailure } from './ambiguity.ts'
@@ -82,6 +83,13 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
         )
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw unavailable(error)
+      }
+    },
+    async forget(ref) {
+      try {
+        await client.connection.withDeadline(Date.now() + timeout_ms, () => forgetExecutions(client, ref))
+      } catch (error) {
+        throw unavailable(error)
       }
     },
     async ping() {

@@ -16,6 +16,8 @@ export interface ThreadGateway {
   send(ref: ThreadRef, command: Command): Promise<Answer>
   /** Ends the workflow of a deleted thread, if it runs. */
   terminate(ref: ThreadRef, reason: string): Promise<void>
+  /** Has the engine delete all that it keeps of a deleted thread. What it does not now, a worker sees to later. */
+  forget(ref: ThreadRef): Promise<void>
   /** `<tenant>/<thread_id>`. */
   workflowId(ref: ThreadRef): string
   /** Whether Temporal answers, for /health. */

@@ -1,5 +1,6 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client'
 import type { OpenThread, Store } from '../store/store.ts'
+import { forgetDeleted } from './forget.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, WAKE, workflowIdOf } from './names.ts'
 
 export type SweepOptions = {
@@ -15,14 +16,15 @@ const PAGE = 200
 const SETTLED_MS = 2_000
 
 /**
- * Wakes threads that have an open run and no workflow: it was terminated, or the engine's data are gone. Looks once
- * at the start and then again and again. Returns the way to stop.
+ * Wakes threads that have an open run and no workflow: it was terminated, or the engine's data are gone; and has the
+ * engine forget those that were deleted. Looks once at the start and then again and again. Returns the way to stop.
  */
 export function startSweep({ store, client, interval_ms, log }: SweepOptions): () => Promise<void> {
   let stopped = false
   const look = async (): Promise<void> => {
     try {
       const woken = await sweep(store, client, () => stopped)
+      await forgetDeleted(store, client, () => stopped)
       if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
     } catch (error) {
       log.warn(

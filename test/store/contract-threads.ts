@@ -123,6 +123,22 @@ export function threadsContract(store: () => Store): void {
       expect(await store().engine.staged(key, 'text')).toBeUndefined()
     })
 
+    it('are to be forgotten by the engine until that is noted, in the order of their deletion', async () => {
+      const tenant = tenantOf()
+      const waiting = async (): Promise<string[]> =>
+        (await store().threads.listUnforgotten(1_000)).filter((ref) => ref.tenant === tenant).map(({ thread_id }) => thread_id)
+      for (const id of ['a', 'b', 'c']) await store().threads.create(tenant, { id })
+      expect(await waiting()).toEqual([])
+      for (const id of ['c', 'b']) await store().threads.delete(tenant, id, 'detach')
+      expect((await waiting()).sort()).toEqual(['b', 'c'])
+      await store().threads.markForgotten({ tenant, thread_id: 'c' })
+      await store().threads.markForgotten({ tenant, thread_id: 'a' })
+      expect(await waiting()).toEqual(['b'])
+      expect(await store().threads.get(tenant, 'a')).toMatchObject({ id: 'a' })
+      await store().threads.delete(tenant, 'a', 'detach')
+      expect(await waiting()).toContain('a')
+    })
+
     it('treats children as asked', async () => {
       const tenant = tenantOf()
       for (const id of ['a', 'x']) await store().threads.create(tenant, { id })

@@ -102,7 +102,7 @@ export function threadRoutes(): Route[] {
       ...one,
       method: 'delete',
       path: '/v1/threads/:id',
-      summary: 'Delete a thread and end its workflow',
+      summary: 'Delete a thread, its workflow and the history of that',
       query: deleteQuery,
       responses: { '204': { description: 'Deleted' } },
       problems: [...GONE, 'thread_has_children'],
@@ -176,10 +176,14 @@ function parentNotFound(): HttpProblem {
   return new HttpProblem('parent_not_found', 'parent_thread_id names no thread; create the parent first, or leave it out.')
 }
 
-/** The rows are gone and later writes are fenced, so a workflow that cannot be reached now ends by itself. */
+/**
+ * The rows are gone and later writes are fenced, so a workflow that cannot be reached now ends by itself; and a worker
+ * has the engine forget it once that can be reached.
+ */
 async function endWorkflow(context: HttpContext, thread_id: string): Promise<void> {
   try {
     await context.gateway.terminate(refOf(context, thread_id), 'the thread was deleted')
+    await context.gateway.forget(refOf(context, thread_id))
   } catch (error) {
     context.log.warn({ err: error, thread_id }, 'the workflow of a deleted thread could not be ended')
   }

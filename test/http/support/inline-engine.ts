@@ -45,6 +45,7 @@ export function createInlineEngine(deps: ActivityDeps): ThreadGateway & { close(
       threads.delete(key)
       thread?.stop()
     },
+    forget: () => Promise.resolve(),
     workflowId: (ref) => `${ref.tenant}/${ref.thread_id}`,
     ping: () => Promise.resolve(),
     close() {

@@ -1,0 +1,88 @@
+import { isGrpcServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { Store } from '../store/store.ts'
+import { workflowIdOf } from './names.ts'
+
+const NOT_FOUND = 5
+const PAGE = 100
+
+/**
+ * Deletes every execution of a thread's workflow with its history, in which the text of commands stands, and ends the
+ * one that runs. Resolves with how many there were. The server deletes a little later, and lists what it has just
+ * begun a little later too: only a call that finds none says that none is left.
+ */
+export async function forgetExecutions(client: Client, ref: ThreadRef): Promise<number> {
+  const workflowId = workflowIdOf(ref)
+  const runs = await executionsOf(client, workflowId)
+  // In order: whoever deletes one of a chain still needs the others' names.
+  for (const runId of runs) {
+    await ignoringAbsence(() =>
+      client.workflowService.deleteWorkflowExecution({
+        namespace: client.options.namespace,
+        workflowExecution: { workflowId, runId },
+      }),
+    )
+  }
+  return runs.size
+}
+
+/** Those that the server lists, the one that it would send a signal to, and those that handed over to any of them. */
+async function executionsOf(client: Client, workflowId: string): Promise<Set<string>> {
+  const namespace = client.options.namespace
+  const runs = new Set<string>()
+  const latest = await ignoringAbsence(() => client.workflow.getHandle(workflowId).describe())
+  if (latest !== null) runs.add(latest.runId)
+  let nextPageToken: Uint8Array | undefined
+  do {
+    const page = await client.workflowService.listWorkflowExecutions({
+      namespace,
+      query: `WorkflowId = '${workflowId}'`,
+      pageSize: PAGE,
+      ...(nextPageToken === undefined ? {} : { nextPageToken }),
+    })
+    for (const { execution } of page.executions) if (execution?.runId) runs.add(execution.runId)
+    nextPageToken = page.nextPageToken.length > 0 ? page.nextPageToken : undefined
+  } while (nextPageToken !== undefined)
+  for (const runId of runs) {
+    const before = await ignoringAbsence(() => predecessor(client, workflowId, runId))
+    // A set goes on to what is added while it is walked through.
+    if (before !== null) runs.add(before)
+  }
+  return runs
+}
+
+async function predecessor(client: Client, workflowId: string, runId: string): Promise<string | null> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution: { workflowId, runId },
+    maximumPageSize: 1,
+  })
+  return history?.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || null
+}
+
+async function ignoringAbsence<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError || (isGrpcServiceError(error) && Number(error.code) === NOT_FOUND)) return null
+    throw error
+  }
+}
+
+/** Threads that are looked at in one go. */
+const AT_ONCE = 50
+
+/**
+ * Sees to it that the engine forgets deleted threads, also where it was away when they were deleted. Returns how many
+ * it has forgotten for good. Throws what store and engine throw.
+ */
+export async function forgetDeleted(store: Store, client: Client, stopped: () => boolean): Promise<number> {
+  let forgotten = 0
+  for (const ref of await store.threads.listUnforgotten(AT_ONCE)) {
+    if (stopped()) break
+    if ((await forgetExecutions(client, ref)) > 0) continue
+    await store.threads.markForgotten(ref)
+    forgotten += 1
+  }
+  return forgotten
+}
