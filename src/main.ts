@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { loadConfig } from './config.ts'
 import { banner } from './program/banner.ts'
 import { explain } from './program/explain.ts'
-import { createLogger } from './program/logger.ts'
+import { createLogger, secretsOf } from './program/logger.ts'
 import { startProgram, type Program } from './program/start.ts'
 import { installTemporalRuntime } from './program/temporal-runtime.ts'
 import { VERSION } from './program/version.ts'
@@ -38,7 +38,7 @@ async function main(json: boolean): Promise<void> {
 
   try {
     const config = loadConfig()
-    const logger = createLogger(config.logLevel, process.stderr.isTTY)
+    const logger = createLogger(config.logLevel, process.stderr.isTTY, { secrets: secretsOf(config) })
     const fail = (error: unknown) => {
       logger.fatal(error instanceof Error ? error.message : String(error))
       leave(1)

@@ -1,19 +1,44 @@
+import { unescape } from 'node:querystring'
 import { pino, type Logger } from 'pino'
 import type { Config } from '../config.ts'
+import { errorFacts, redactor } from './redact.ts'
 
 /**
  * The process's logger. It writes to standard error, because standard output belongs to `--json` and the banner:
- * plain lines for a person at a terminal, JSON lines for everything else.
+ * plain lines for a person at a terminal, JSON lines for everything else. Keys, tokens and passwords are taken out of
+ * every line, `secrets` among them; of errors stands there no more than `errorFacts` gives.
  */
-export function createLogger(level: Config['logLevel'], terminal: boolean): Logger {
+export function createLogger(
+  level: Config['logLevel'],
+  terminal: boolean,
+  { secrets = [], write = toStandardError() }: { secrets?: readonly (string | null)[]; write?: (text: string) => void } = {},
+): Logger {
+  const redact = redactor(secrets)
   const base = {
     level,
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: errorFacts },
     formatters: { level: (label: string) => ({ level: label }) },
   }
-  if (!terminal) return pino(base, pino.destination({ fd: 2, sync: true }))
-  return pino(base, { write: (line: string) => void process.stderr.write(plain(line)) })
+  return pino(base, {
+    write: (line: string) => {
+      const clean = redact(line)
+      write(terminal ? plain(clean) : clean)
+    },
+  })
+}
+
+/** At once, so that the last words of a process that ends are not lost. */
+function toStandardError(): (text: string) => void {
+  const out = pino.destination({ fd: 2, sync: true })
+  return (text) => void out.write(text)
+}
+
+/** What of the configuration must not be told. */
+export function secretsOf({ auth, providers, temporal, databaseUrl }: Config): (string | null)[] {
+  const password = databaseUrl === null ? null : unescape(new URL(databaseUrl).password)
+  return [auth.adminKey, providers.openai.apiKey, providers.anthropic.apiKey, temporal.apiKey, password]
 }
 
 /** `10:15:02 WARN  message key=value …`. */

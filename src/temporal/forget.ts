@@ -8,8 +8,8 @@ const PAGE = 100
 
 /**
  * Deletes every execution of a thread's workflow with its history, in which the text of commands stands, and ends the
- * one that runs. Resolves with how many there were. The server deletes a little later, and lists what it has just
- * begun a little later too: only a call that finds none says that none is left.
+ * one that runs. Resolves with how many there were. The server deletes later (about 20 s on the embedded one), and what
+ * it has just begun it lists later too: only a call that finds none says that none is left.
  */
 export async function forgetExecutions(client: Client, ref: ThreadRef): Promise<number> {
   const workflowId = workflowIdOf(ref)
