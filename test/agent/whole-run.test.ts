@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { z } from 'zod'
 import { tool } from '../../src/agent/define-config.ts'
 import type { WeftConfig } from '../../src/agent/define-config.ts'
 import { exampleTools } from '../../src/agent/example-tools.ts'
@@ -64,6 +65,33 @@ it('approval, denial, edited arguments and an answer from outside', async () => 
     'send_email returned: {"sent":true,"to":"z@b.c","subject":"y"}',
     'ask_user returned: the blue one',
   ])
+})
+
+it('arguments that do not fit never reach a tool: not as the model wrote them, nor as a person edited them', async () => {
+  const reached: unknown[] = []
+  const pay = tool({
+    inputSchema: z.strictObject({ amount: z.number().max(10) }),
+    needsApproval: true,
+    execute: (input) => {
+      reached.push(input)
+      return 'paid'
+    },
+  })
+  const thread = await open({ agents: [{ id: 'default', tools: ['pay'] }], tools: { pay } })
+  await thread.say('/tool pay {"amount":11}\n/tool pay {"amount":1}\n/tool pay {"amount":2}\n/tool pay {"amount":3}')
+  const ids = (await thread.run()).waiting?.tickets.map((ticket) => ticket.tool_call_id) ?? []
+  // Nobody is asked about a call that cannot be made.
+  expect(ids).toHaveLength(3)
+  const edits = [{ amount: 1_000_000 }, { amount: 4, to: 'me' }, { amount: 5 }]
+  for (const [index, edited_args] of edits.entries())
+    await thread.send('decision', { tool_call_id: ids[index], action: 'resume', payload: { approved: true, edited_args } })
+  expect((await thread.run()).final_output?.split('\n')).toEqual([
+    expect.stringMatching(/^pay failed: the arguments do not fit/),
+    expect.stringMatching(/^pay failed: the arguments do not fit/),
+    expect.stringMatching(/^pay failed: the arguments do not fit/),
+    'pay returned: paid',
+  ])
+  expect(reached).toEqual([{ amount: 5 }])
 })
 
 it('a ticket that expires ends its call, and the run goes on', async () => {
