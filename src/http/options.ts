@@ -2,6 +2,7 @@ import { createAuthenticator, type Authenticator, type AuthSettings } from '../a
 import { anybody, type Principal } from '../auth/principal.ts'
 import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
+import type { Json } from '../thread/json.ts'
 import type { ThreadGateway } from '../temporal/gateway.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 
@@ -35,6 +36,11 @@ export type HttpOptions = {
   cors_origins?: readonly string[]
   /** Nothing but this machine reaches the service; pages in browsers on it are kept out while anybody may come in. */
   local_only?: boolean
+  /**
+   * What does not fit when a tool is given these arguments, in words that name the fields; null if they fit, or if
+   * this process does not know the tool. Without it edited arguments are first checked when the tool runs.
+   */
+  checkArguments?: (tool_name: string, args: Json) => Promise<string | null>
   version?: string
   /** How operators reach the same threads; shown in /docs. */
   temporal?: { cli: string; address: string; namespace: string }
@@ -100,6 +106,7 @@ export type HttpContext = {
   rate: RateLimit
   cors_origins: readonly string[]
   local_only: boolean
+  checkArguments: ((tool_name: string, args: Json) => Promise<string | null>) | null
   version: string
   temporal: { cli: string; address: string; namespace: string } | null
   workerPing: (() => Promise<void>) | null
@@ -126,6 +133,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     rate: createRateLimit(limits.requests_per_minute),
     cors_origins: options.cors_origins ?? [],
     local_only: options.local_only ?? false,
+    checkArguments: options.checkArguments ?? null,
     version: options.version ?? '0.0.0',
     temporal: options.temporal ?? null,
     workerPing: options.workerPing ?? null,

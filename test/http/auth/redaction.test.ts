@@ -70,7 +70,7 @@ describe('a refusal', () => {
   it.each(written.map((route) => [routeName(route), route] as const))('%s does not repeat what was sent', async (name, route) => {
     const good = BODIES[name]?.(samples) ?? {}
     const fields = Object.keys(good).length > 0 ? Object.keys(good) : ['mode', 'payload', 'metadata']
-    const wrong: unknown[] = [PROMPT, [PROMPT], ...fields.map((field) => ({ ...good, [field]: { [PROMPT]: PROMPT } }))]
+    const wrong: unknown[] = [PROMPT, [PROMPT], ...fields.map((field) => ({ ...good, [field]: { name: PROMPT } }))]
     if ('messages' in good) wrong.push({ ...good, messages: [{ role: PROMPT, content: [{ type: PROMPT, text: PROMPT }] }] })
     for (const body of wrong) {
       const headers = { ...bearer(ADMIN), 'content-type': 'application/json' }
