@@ -1,6 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
 import type { ApiKeyRow, ApiKeyRows } from '../store/api-keys.ts'
-import { StoreUnavailable } from '../store/store.ts'
 import { hashOf, keyIdOf, matches } from './api-key.ts'
 import { createJwtVerifier, type JwtSettings } from './jwt.ts'
 import { createKeyCache } from './key-cache.ts'
@@ -33,6 +33,8 @@ export type Authenticator = {
 }
 
 const DEFAULT_KEY_TTL_MS = 5_000
+/** A look for the first key is waited for so long; then what was known counts until it ends. */
+const LOOK_WAIT_MS = 100
 /** Made-up keys from one address that are looked up in a minute. */
 const MADE_UP_PER_MINUTE = 300
 
@@ -55,7 +57,7 @@ export function createAuthenticator(keys: ApiKeyRows, tenant: string, settings: 
     try {
       needed = (await keys.any()) || needed === true
     } catch (error) {
-      if (needed === null || !(error instanceof StoreUnavailable)) throw error
+      if (needed === null) throw error
     }
   }
 
@@ -63,7 +65,8 @@ export function createAuthenticator(keys: ApiKeyRows, tenant: string, settings: 
     // Rows of keys are never deleted, so once there is one there is nothing more to find out.
     if (needed !== true && (needed === null || looking !== null || Date.now() - looked_at >= key_ttl_ms)) {
       looking ??= look().finally(() => (looking = null))
-      await looking
+      // A store that hangs must not hold up everybody who may come in as things stand.
+      await (needed === null ? looking : Promise.race([looking, sleep(LOOK_WAIT_MS, undefined, { ref: false })]))
     }
     return needed ?? true
   }

@@ -90,10 +90,9 @@ async function notes(config: Config, store: Store): Promise<string[]> {
   const { required, adminKey, jwt } = config.auth
   const keys = await store.keys.any()
   if (required || adminKey !== null || jwt !== null || keys) {
-    const none = !keys && adminKey === null && jwt === null
-    return none
-      ? ['every request needs a key, and there is none yet; stop, and make one with `npm run weft -- keys create`.']
-      : []
+    if (keys || adminKey !== null || jwt !== null)
+      return ['every request needs a key or token: curl -H "authorization: Bearer $WEFT_API_KEY" …']
+    return ['every request needs a key, and there is none yet; stop, and make one with `npm run weft -- keys create`.']
   }
   if (!isLoopback(config.host)) return [`the API listens on ${config.host} without authentication (WEFT_INSECURE_BIND).`]
   return ['there is no authentication, so the API listens on this machine only.']

@@ -35,6 +35,18 @@ describe('without keys', () => {
     await auth.authenticate(bring(null))
     there = false
     expect(await auth.authenticate(bring(null))).toMatchObject({ kind: 'none' })
+    // Nor does one that hangs hold anybody up.
+    const hung = createAuthenticator(
+      { ...store.keys, any: () => (there ? store.keys.any() : new Promise(() => undefined)) },
+      'default',
+      { key_ttl_ms: 0 },
+    )
+    there = true
+    await hung.authenticate(bring(null))
+    there = false
+    const began = performance.now()
+    expect(await hung.authenticate(bring(null))).toMatchObject({ kind: 'none' })
+    expect(performance.now() - began).toBeLessThan(1_000)
   })
 
   it('everybody may do everything, until there is a key', async () => {
