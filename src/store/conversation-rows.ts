@@ -5,7 +5,7 @@ import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
 import { dispatchRows } from './dispatch-rows.ts'
 import { eventColumns, toStoredEvent } from './event-log.ts'
-import { listMessages, messagesByIds, readTranscript } from './message-rows.ts'
+import { knownMessageIds, listMessages, messagesByIds, readTranscript } from './message-rows.ts'
 import { pendingRows } from './pending-rows.ts'
 import { readReceipt } from './receipt.ts'
 import { runRows } from './run-rows.ts'
@@ -26,28 +26,6 @@ export function conversationRows(database: Database): ConversationRows {
     listEvents: (tenant, query) => listEvents(database, tenant, query),
     eventValue: (ref, seq, path) => eventValue(database, ref, seq, path),
   }
-}
-
-async function knownMessageIds(database: Database, ref: ThreadRef, ids: string[]): Promise<string[]> {
-  if (ids.length === 0) return []
-  const found = await database.run((db) =>
-    db
-      .selectFrom('weft.messages')
-      .select('message_id as id')
-      .where('tenant', '=', ref.tenant)
-      .where('thread_id', '=', ref.thread_id)
-      .where('message_id', 'in', ids)
-      .union(
-        db
-          .selectFrom('weft.pending')
-          .select('pending_id as id')
-          .where('tenant', '=', ref.tenant)
-          .where('thread_id', '=', ref.thread_id)
-          .where('pending_id', 'in', ids),
-      )
-      .execute(),
-  )
-  return found.map((row) => row.id)
 }
 
 /** One statement, so that `last_seq` and the events are of one moment. */

@@ -25,6 +25,7 @@ export type Tables = {
     created_at: number
     record: JsonColumn<DispatchRecord>
   }
+  'weft.lineage': Owned & { source_thread_id: string; from_seq: number; to_seq: number }
   'weft.tickets': Owned & {
     run_id: string
     tool_call_id: string
@@ -53,6 +54,8 @@ type ThreadsTable = {
   title: string | null
   resource_id: string | null
   parent_thread_id: string | null
+  forked_from_thread_id: string | null
+  forked_at_seq: number | null
   custom: ColumnType<JsonObject, string | undefined, string>
   status: Generated<'idle' | 'running' | 'waiting'>
   agent_id: string | null

@@ -30,6 +30,9 @@ export type ThreadRow = {
   title: string | null
   resource_id: string | null
   parent_thread_id: string | null
+  /** Where its history comes from, and how much of it; null for a thread that is no fork. */
+  forked_from_thread_id: string | null
+  forked_at_seq: number | null
   custom: JsonObject
   status: 'idle' | 'running' | 'waiting'
   agent_id: string | null
@@ -47,6 +50,12 @@ export type NewThread = {
   parent_thread_id?: string | null
   custom?: JsonObject
 }
+/** What became of a fork. `open_calls`: a call would be left without its result; the nearest places that will do. */
+export type Forked =
+  | { status: 'created'; thread: ThreadRow }
+  | { status: 'exists' | 'deleted' | 'parent_not_found' | 'source_not_found' | 'source_deleted' }
+  | { status: 'no_such_message'; last_seq: number }
+  | { status: 'open_calls'; before: number | null; after: number | null }
 export type ThreadPatch = {
   title?: string | null
   resource_id?: string | null
@@ -71,11 +80,20 @@ export interface ThreadRows {
     tenant: string,
     thread: NewThread,
   ): Promise<{ status: 'created'; thread: ThreadRow } | { status: 'exists' | 'deleted' | 'parent_not_found' }>
+  /**
+   * A new thread whose conversation is another's up to `at_message_seq`, by reference: no message is copied. What is
+   * not given of `thread` stays empty, but for the resource, which is the source's. Statuses other than `created`
+   * change nothing.
+   */
+  fork(tenant: string, source_id: string, at_message_seq: number, thread: NewThread): Promise<Forked>
   get(tenant: string, id: string): Promise<ThreadRow | 'deleted' | null>
   list(tenant: string, filter: ThreadFilter, page: PageRequest): Promise<Page<ThreadRow>>
   /** `custom` is merged key by key (null removes a key); a cycle of parents changes nothing. */
   patch(tenant: string, id: string, patch: ThreadPatch): Promise<ThreadRow | 'cycle' | 'parent_not_found' | null>
-  /** Removes every row of the thread (and, with `cascade`, of its descendants), leaves a tombstone and fences writers. */
+  /**
+   * Removes every row of the thread (and, with `cascade`, of its descendants), leaves a tombstone and fences writers.
+   * Forks keep their history: what they have of it by reference is copied to them first.
+   */
   delete(
     tenant: string,
     id: string,

@@ -1,4 +1,5 @@
 import { conversationContract } from './contract-conversation.ts'
+import { forksContract } from './contract-forks.ts'
 import { pendingContract } from './contract-pending.ts'
 import { persistContract } from './contract-persist.ts'
 import { receiptsContract } from './contract-receipts.ts'
@@ -13,6 +14,7 @@ export function storeContract(store: () => Store): void {
   persistContract(store)
   refsContract(store)
   conversationContract(store)
+  forksContract(store)
   pendingContract(store)
   receiptsContract(store)
   ticketsContract(store)
