@@ -21,6 +21,8 @@ export function presentThread(row: ThreadRow, workflow_id: string): JsonObject {
     metadata: { title: row.title, created_at: time(row.created_at), updated_at: time(row.updated_at), custom: row.custom },
     resource_id: row.resource_id,
     parent_thread_id: row.parent_thread_id,
+    forked_from:
+      row.forked_from_thread_id === null ? null : { thread_id: row.forked_from_thread_id, at_message_seq: row.forked_at_seq },
     status: row.status,
     agent_id: row.agent_id,
     active_run_id: row.active_run_id,

@@ -17,6 +17,8 @@ export type HttpProblemCode =
   | 'wait_timeout'
   | 'thread_exists'
   | 'thread_has_children'
+  | 'message_not_found'
+  | 'open_tool_calls'
   | 'cursor_expired'
   | 'body_too_large'
   | 'unsupported_media_type'
@@ -39,6 +41,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   unknown_agent: { status: 400, title: 'There is no such agent' },
   parent_cycle: { status: 400, title: 'A thread cannot be its own ancestor' },
   parent_not_found: { status: 400, title: 'The parent thread does not exist' },
+  message_not_found: { status: 400, title: 'The thread has no message of this number' },
   not_found: { status: 404, title: 'There is nothing at this address' },
   thread_not_found: { status: 404, title: 'There is no such thread' },
   agent_not_found: { status: 404, title: 'There is no such agent' },
@@ -50,6 +53,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   wait_timeout: { status: 408, title: 'The run has neither ended nor paused yet' },
   thread_exists: { status: 409, title: 'A thread has this id already' },
   thread_has_children: { status: 409, title: 'The thread has child threads' },
+  open_tool_calls: { status: 409, title: 'A tool call would be left without its result' },
   message_id_conflict: { status: 409, title: 'A message has this id already' },
   agent_conflict: { status: 409, title: 'The open run has another agent' },
   delivery_blocked: { status: 409, title: 'An earlier message stands in the way' },

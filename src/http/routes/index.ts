@@ -1,6 +1,7 @@
 import type { Route } from '../route.ts'
 import { controlRoutes } from './control.ts'
 import { eventRoutes } from './events.ts'
+import { forkRoutes } from './forks.ts'
 import { mailboxRoutes } from './mailbox.ts'
 import { messageRoutes } from './messages.ts'
 import { runRoutes } from './runs.ts'
@@ -12,6 +13,7 @@ import { threadRoutes } from './threads.ts'
 export function allRoutes(): Route[] {
   return [
     ...threadRoutes(),
+    ...forkRoutes(),
     ...submitRoutes(),
     ...runRoutes(),
     ...messageRoutes(),
