@@ -10,13 +10,14 @@ import { ROOT, roomOf, sources } from './support/sources.ts'
 const MAY_KNOW: Record<string, string[]> = {
   'src/thread': [],
   workflows: ['src/thread'],
+  'src/events': ['src/thread'],
   'src/store': ['src/thread'],
   'src/live': ['src/thread'],
   'src/agent': ['src/thread', 'src/store'],
   activities: ['src/thread', 'src/store', 'src/live', 'src/agent'],
   'src/temporal': ['src/thread', 'src/store', 'src/config.ts', 'src/start-error.ts'],
   'src/metrics': ['src/thread', 'src/store'],
-  'src/http': ['src/thread', 'src/store', 'src/live', 'src/temporal'],
+  'src/http': ['src/thread', 'src/events', 'src/store', 'src/live', 'src/temporal'],
   'src/config.ts': [],
   'src/start-error.ts': [],
   'src/main.ts': ['src/config.ts', 'src/program'],
@@ -29,6 +30,7 @@ const MAY_KNOW: Record<string, string[]> = {
 const MAY_USE: Record<string, RegExp> = {
   'src/thread': /^$/,
   workflows: /^@temporalio\/(workflow|common)$/,
+  'src/events': /^zod$/,
   'src/http': /^(express|helmet|zod|zod-openapi|node:[\w/]+)$/,
 }
 /** Of another room, only these files: what others may rely on. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { eventJsonSchema } from '../../events/json-schema.ts'
 import { decodeEventCursor, eventCursor } from '../cursors.ts'
 import { requireRun, requireThread } from '../lookup.ts'
 import type { HttpContext } from '../options.ts'
@@ -17,6 +18,29 @@ type Source = { thread_id: string; run_id?: string; scope: string }
 type Kind = 'run' | 'thread'
 
 export function eventRoutes(): Route[] {
+  return [schemaRoute(), ...logRoutes()]
+}
+
+function schemaRoute(): Route {
+  return route({
+    method: 'get',
+    path: '/v1/events/schema',
+    tag: 'Events',
+    summary: 'The JSON Schema of every kind of event',
+    responses: {
+      '200': { description: 'JSON Schema 2020-12', media: { 'application/schema+json': z.record(z.string(), z.json()) } },
+    },
+    problems: [],
+    handle: () => ({
+      kind: 'text',
+      status: 200,
+      body: JSON.stringify(eventJsonSchema()),
+      type: 'application/schema+json; charset=utf-8',
+    }),
+  })
+}
+
+function logRoutes(): Route[] {
   return (['thread', 'run'] as const).flatMap((kind) => {
     const common = {
       params: z.object({ id: kind === 'run' ? anyId : threadId }),

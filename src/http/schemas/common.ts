@@ -23,11 +23,7 @@ export const messageId = z
   .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, "-", "_", "." or ":"')
   .meta({ description: 'Chosen by the client; a repeat of the same id is refused', example: 'msg-1' })
 
-export const timestamp = z.iso
-  .datetime()
-  .meta({ description: 'RFC 3339, UTC, with milliseconds', example: '2025-01-31T12:00:00.000Z' })
-export const json = z.json().meta({ id: 'Json', description: 'Any JSON value' })
-export const jsonObject = z.record(z.string(), z.json()).meta({ id: 'JsonObject', description: 'A JSON object' })
+export { json, jsonObject, timestamp } from '../../events/fields.ts'
 
 const ALIASES: Readonly<Record<string, string>> = {
   agentId: 'agent_id',

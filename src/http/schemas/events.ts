@@ -1,23 +1,9 @@
 import { z } from 'zod'
-import { cursor, json, jsonObject, limit, timestamp } from './common.ts'
-import { ticket } from './runs.ts'
+import { ticket } from '../../events/fields.ts'
+import { eventSchema } from '../../events/schemas.ts'
+import { cursor, json, jsonObject, limit } from './common.ts'
 
-export const logEvent = z
-  .object({
-    event_seq: z.int(),
-    kind: z.string(),
-    thread_id: z.string(),
-    run_id: z.string().nullable(),
-    scopes: z.array(z.object({ type: z.enum(['thread', 'run']), id: z.string() })),
-    visibility: z.enum(['public', 'internal']),
-    correlation_id: z.string().nullable(),
-    causation_id: z.string().nullable(),
-    idempotency_key: z.string(),
-    occurred_at: timestamp,
-    cursor: z.string(),
-    payload: jsonObject,
-  })
-  .meta({ id: 'Event' })
+export const logEvent = eventSchema
 export const eventList = z.object({ items: z.array(logEvent), next_cursor: z.string(), has_more: z.boolean(), limit: z.int() })
 export const eventQuery = z.object({ limit, cursor })
 export const eventStreamQuery = z.object({ cursor })
