@@ -62,9 +62,10 @@ function identify(thread_id: string, event: ThreadEvent): { correlation: string 
     case 'MailboxSubmitFailed':
       return { correlation: event.payload.dispatch_id, key: `${event.payload.dispatch_id}/${event.payload.attempt_count}` }
     case 'RunRescheduled': {
-      const { dispatch_id, attempt_count, tool_call_id, attempt } = event.payload
-      const call = tool_call_id === undefined ? '' : `/${tool_call_id}/${String(attempt)}`
-      return { correlation: dispatch_id, key: `${dispatch_id}/${attempt_count}${call}` }
+      // The dispatch counts the most attempts of any step, so a later step's retries can have one count.
+      const { dispatch_id, attempt_count, step, tool_call_id, attempt } = event.payload
+      const what = tool_call_id === undefined ? String(step) : `${step}/${tool_call_id}`
+      return { correlation: dispatch_id, key: `${dispatch_id}/${attempt_count}/${what}/${attempt}` }
     }
     // These can come more than once in an attempt, so their number is part of the key.
     case 'RunResumed':
