@@ -5,7 +5,8 @@ import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
 import { dispatchRows } from './dispatch-rows.ts'
 import { eventColumns, toStoredEvent } from './event-log.ts'
-import { knownMessageIds, listMessages, messagesByIds, readTranscript } from './message-rows.ts'
+import { exportRows } from './export-rows.ts'
+import { knownMessageIds, listMessages, messagesBetween, messagesByIds, readTranscript } from './message-rows.ts'
 import { pendingRows } from './pending-rows.ts'
 import { readReceipt } from './receipt.ts'
 import { runRows } from './run-rows.ts'
@@ -16,6 +17,8 @@ export function conversationRows(database: Database): ConversationRows {
   return {
     listMessages: (ref, filter, page) => listMessages(database, ref, filter, page),
     transcript: (ref, through_seq) => readTranscript(database, ref, through_seq),
+    messagesBetween: (ref, range) => messagesBetween(database, ref, range),
+    ...exportRows(database),
     messagesByIds: (ref, ids) => messagesByIds(database, ref, ids),
     ...pendingRows(database),
     receipt: (ref, message_id) => readReceipt(database, ref, message_id),

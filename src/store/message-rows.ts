@@ -75,12 +75,20 @@ async function committed(db: Db, ref: ThreadRef): Promise<number> {
   return rows[0]?.total ?? 0
 }
 
+export function messagesBetween(
+  database: Database,
+  ref: ThreadRef,
+  { after, through, limit }: { after: number; through: number; limit: number },
+): Promise<MessageRow[]> {
+  const wanted = [sql`m.message_seq > ${after}::bigint`, sql`m.message_seq <= ${through}::bigint`]
+  return database.run((db) => read(db, ref, { wanted, order: sql`asc`, limit, offset: 0 }))
+}
+
 export async function readTranscript(database: Database, ref: ThreadRef, through_seq: number): Promise<MessageRow[]> {
   const messages: MessageRow[] = []
   for (;;) {
     const after = messages.at(-1)?.message_seq ?? 0
-    const wanted = [sql`m.message_seq > ${after}::bigint`, sql`m.message_seq <= ${through_seq}::bigint`]
-    const piece = await database.run((db) => read(db, ref, { wanted, order: sql`asc`, limit: PIECE, offset: 0 }))
+    const piece = await messagesBetween(database, ref, { after, through: through_seq, limit: PIECE })
     messages.push(...piece)
     if (piece.length < PIECE) return messages
   }

@@ -149,11 +149,31 @@ export type Receipt = {
   at: number
 }
 
+export type ExportedRun = { run: RunRecord; dispatch: DispatchRecord | null }
+/**
+ * A thread at one moment: what may change afterwards. Its events up to `thread.last_seq` and messages up to
+ * `thread.message_count` do not. `newest`: the latest runs' time, in ms, and their ids.
+ */
+export type ExportStart = {
+  thread: ThreadRow
+  pending: PendingRow[]
+  open: ExportedRun[]
+  newest: { created_at: number; run_ids: string[] } | null
+}
+export interface ExportReads {
+  /** Null for a thread that is not there. */
+  exportStart(ref: ThreadRef): Promise<ExportStart | null>
+  /** Runs as of the start, oldest first, after the last one that was read. */
+  exportRuns(ref: ThreadRef, start: ExportStart, after: ExportedRun | null, limit: number): Promise<ExportedRun[]>
+}
+
 /** Reads of what the persist step wrote. */
-export interface ConversationRows {
+export interface ConversationRows extends ExportReads {
   listMessages(ref: ThreadRef, filter: MessageFilter, page: PageRequest): Promise<Page<MessageRow>>
   /** All messages up to `through_seq` in order, for the model. */
   transcript(ref: ThreadRef, through_seq: number): Promise<MessageRow[]>
+  /** Messages after a number up to another, in order. */
+  messagesBetween(ref: ThreadRef, range: { after: number; through: number; limit: number }): Promise<MessageRow[]>
   /** In the order of the ids; unknown ones are left out. */
   messagesByIds(ref: ThreadRef, ids: string[]): Promise<MessageRow[]>
   listPending(ref: ThreadRef): Promise<PendingRow[]>

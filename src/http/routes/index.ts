@@ -1,6 +1,7 @@
 import type { Route } from '../route.ts'
 import { controlRoutes } from './control.ts'
 import { eventRoutes } from './events.ts'
+import { exportRoutes } from './export.ts'
 import { forkRoutes } from './forks.ts'
 import { mailboxRoutes } from './mailbox.ts'
 import { messageRoutes } from './messages.ts'
@@ -14,6 +15,7 @@ export function allRoutes(): Route[] {
   return [
     ...threadRoutes(),
     ...forkRoutes(),
+    ...exportRoutes(),
     ...submitRoutes(),
     ...runRoutes(),
     ...messageRoutes(),

@@ -60,7 +60,8 @@ export function openSse(
   }
 }
 
-async function drained(res: Response, signal: AbortSignal, stall_ms: number): Promise<void> {
+/** Waits for room; a reader that takes nothing for `stall_ms` is cut off. */
+export async function drained(res: Response, signal: AbortSignal, stall_ms: number): Promise<void> {
   const stalled = AbortSignal.timeout(stall_ms)
   try {
     await once(res, 'drain', { signal: AbortSignal.any([signal, stalled]) })
