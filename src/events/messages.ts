@@ -58,6 +58,7 @@ export const messagePayloads = {
     command_id: z.string().nullable(),
     code: id,
     message: z.string(),
+    detail: jsonObject.optional().meta({ description: 'What an update’s caller would have got with the refusal' }),
     origin: z.string(),
   }),
   ThreadUpdated: z.object({

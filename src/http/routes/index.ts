@@ -1,10 +1,15 @@
 import type { Route } from '../route.ts'
 import { controlRoutes } from './control.ts'
+import { dispatchRoutes } from './dispatches.ts'
 import { eventRoutes } from './events.ts'
 import { exportRoutes } from './export.ts'
 import { forkRoutes } from './forks.ts'
+import { inboxRoutes } from './inbox.ts'
+import { inputRoutes } from './inputs.ts'
 import { mailboxRoutes } from './mailbox.ts'
 import { messageRoutes } from './messages.ts'
+import { pendingRoutes } from './pending.ts'
+import { queueRoutes } from './queue.ts'
 import { runRoutes } from './runs.ts'
 import { serviceRoutes } from './service.ts'
 import { submitRoutes } from './submit.ts'
@@ -18,7 +23,12 @@ export function allRoutes(): Route[] {
     ...exportRoutes(),
     ...submitRoutes(),
     ...runRoutes(),
+    ...inputRoutes(),
+    ...dispatchRoutes(),
     ...messageRoutes(),
+    ...queueRoutes(),
+    ...pendingRoutes(),
+    ...inboxRoutes(),
     ...mailboxRoutes(),
     ...controlRoutes(),
     ...eventRoutes(),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { eventSchema } from '../../events/schemas.ts'
-import { messageRow, pendingRow } from './messages.ts'
+import { messageRow } from './messages.ts'
+import { pendingRow } from './pending.ts'
 import { dispatchRecord, runRecord } from './runs.ts'
 import { threadView } from './threads.ts'
 

@@ -33,7 +33,7 @@ export async function streamEvents(context: HttpContext, options: EventStreamOpt
   })
   try {
     let there = await log.catchUp()
-    if (!ended && run_id !== undefined && after_seq > 0) ended = await hasEnded(context, run_id)
+    if (!ended && run_id !== undefined && after_seq > 0) ended = await hasEnded(context, run_id, thread_id)
     while (there && !ended && !sink.signal.aborted) {
       const frame = await inbox.take(context.limits.poll_ms)
       if (frame === 'closed') break
@@ -46,7 +46,7 @@ export async function streamEvents(context: HttpContext, options: EventStreamOpt
 }
 
 /** For a cursor that stands behind the run's end: nothing will come. */
-async function hasEnded(context: HttpContext, run_id: string): Promise<boolean> {
-  const run = await context.store.conversation.getRun(context.tenant, run_id).catch(() => null)
+async function hasEnded(context: HttpContext, run_id: string, thread_id: string): Promise<boolean> {
+  const run = await context.store.conversation.getRun(context.tenant, run_id, thread_id).catch(() => null)
   return run?.status === 'done'
 }
