@@ -153,6 +153,13 @@ export function loadConfig(): Config {
   return readConfig(process.env)
 }
 
+/** Where the command line finds the service: WEFT_API, of `.env` too. */
+export function apiAddress(): string {
+  const path = resolve('.env')
+  if (existsSync(path)) loadDotenv({ path, quiet: true })
+  return process.env['WEFT_API']?.trim() || 'http://127.0.0.1:3000'
+}
+
 /** This process's environment for a child, with some variables set on top. */
 export function childEnvironment(extra: Record<string, string>): Record<string, string | undefined> {
   return { ...process.env, ...extra }

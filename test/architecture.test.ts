@@ -18,9 +18,9 @@ const MAY_KNOW: Record<string, string[]> = {
   'src/temporal': ['src/thread', 'src/store', 'src/config.ts', 'src/start-error.ts'],
   'src/metrics': ['src/thread', 'src/store'],
   'src/http': ['src/thread', 'src/events', 'src/store', 'src/live', 'src/temporal'],
-  'src/cli': ['src/thread', 'src/config.ts', 'src/start-error.ts'],
   'src/config.ts': [],
   'src/start-error.ts': [],
+  'src/cli': ['src/thread', 'src/config.ts'],
   'src/main.ts': ['src/config.ts', 'src/program'],
   'src/program': [
     ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'src/metrics', 'activities'],

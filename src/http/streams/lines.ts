@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Response } from 'express'
 import type { JsonObject } from '../../thread/json.ts'
 import type { HttpContext } from '../options.ts'
@@ -35,6 +36,8 @@ export async function writeLines(
     signal.throwIfAborted()
   } catch (error) {
     if (!signal.aborted) log.warn({ err: error }, 'an answer was cut off')
+    // What was written gets out first: a reader should hear that the answer is cut off, not that there was none.
+    await setImmediate()
     res.destroy()
   }
 }
