@@ -16,7 +16,7 @@ const AHEAD_MB = 16
 let service: Service
 let readEvents = 0
 beforeAll(async () => {
-  service = await startService(({ store }) => ({ store: { ...store, conversation: counted(store) } }))
+  service = await startService(({ store }) => ({ store: { ...store, conversation: counted(store) } }), { made_up_logs: true })
 })
 afterAll(() => service.close())
 

@@ -26,6 +26,7 @@ import type { JsonObject } from '../../src/thread/json.ts'
 import type { ThreadRef } from '../../src/thread/ports.ts'
 import type { RunRecord } from '../../src/thread/records.ts'
 import type { ThreadSettings } from '../../src/thread/state.ts'
+import { checkStore } from './check-everywhere.ts'
 import { temporalCli } from './temporal-cli.ts'
 
 /** A real Temporal server of the test's own, without a UI, on a free port and files of its own. */
@@ -49,6 +50,8 @@ export type EngineOptions = {
   providers?: ProviderSettings
   timeout_ms?: number
   task_queue?: string
+  /** Of a test that breaks logs on purpose: they are not checked when the engine is closed. */
+  broken_logs?: boolean
 }
 
 /** Store, worker and gateway in this process, over a Temporal server that is there already. */
@@ -132,7 +135,11 @@ export class Engine {
     await this.stopWorker()
     await this.bus.close()
     await this.client.connection.close()
-    if (this.#options.store === undefined) await this.store.close()
+    try {
+      if (this.#options.broken_logs !== true) await checkStore(this.store)
+    } finally {
+      if (this.#options.store === undefined) await this.store.close()
+    }
   }
 
   ref(thread_id: string): ThreadRef {
