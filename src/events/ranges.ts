@@ -19,6 +19,12 @@ const EITHER: ReadonlySet<EventKind> = new Set([
   'CommandRejected',
   'ThreadUpdated',
 ])
+/** Whether events of this kind belong to a run beside their thread. */
+export function scopeOf(kind: EventKind): 'thread' | 'run' | 'either' {
+  if (THREAD_ONLY.has(kind)) return 'thread'
+  return EITHER.has(kind) ? 'either' : 'run'
+}
+
 const END_OF: Readonly<Record<string, string>> = { cancelled: 'cancelled', coalesced: 'superseded', superseded: 'superseded' }
 
 const RANGES = {

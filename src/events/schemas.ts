@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { EVENT_SCHEMA_VERSION } from '../thread/envelope.ts'
 import type { EventKind } from '../thread/event.ts'
+import { ABOUT } from './about.ts'
 import { id, sequence, timestamp } from './fields.ts'
 import { messagePayloads } from './messages.ts'
 import { outOfRange } from './ranges.ts'
@@ -56,7 +57,7 @@ function eventOf<K extends EventKind>(kind: K, payload: (typeof PAYLOAD_SCHEMAS)
       const payload = event.payload as { thread_id: string; run_id: string | null }
       for (const message of outOfRange(kind, event, payload)) context.addIssue({ code: 'custom', message })
     })
-    .meta({ id: `${kind}Event` })
+    .meta({ id: `${kind}Event`, description: ABOUT[kind].says })
 }
 
 export type PublicEvent = { [K in EventKind]: z.output<ReturnType<typeof eventOf<K>>> }[EventKind]
