@@ -106,7 +106,7 @@ A thread's log is its canonical events: each one fact, immutable, numbered from 
 | \`cursor\`          | goes on behind it; opaque, and good only for the list or stream that it came with                          |
 | \`payload\`         | by kind; always with \`thread_id\` and \`run_id\`, and with \`lost\` where a value could not be found when it was stored |
 
-Times are RFC 3339 in UTC with milliseconds. The dispatch facts are \`dispatch_id\`, \`dispatch_epoch\` (counts the interrupts of the thread), \`attempt_count\` (the highest attempt of its steps so far), \`status\`, \`available_at\`, \`created_at\`, \`updated_at\`. In a key, \`{run}\` is the run's id, or the thread's where there is no run.
+Times are RFC 3339 in UTC with milliseconds. The dispatch facts are \`dispatch_id\`, \`dispatch_epoch\` (counts the interrupts of the thread), \`attempt_count\` (the highest attempt of its steps so far), \`status\`, \`available_at\`, \`created_at\`, \`updated_at\`. In a key, \`{run}\` is the run's id, or the thread's where there is no run, and what stands in brackets is left out where there is no such field.
 
 ## What always holds
 

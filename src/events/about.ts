@@ -2,7 +2,8 @@ import type { EventKind } from '../thread/event.ts'
 
 /**
  * What each kind says, in a sentence or two, and what an event of it is told apart by. Names in braces stand for
- * fields of the payload; `{run}` is the run's id, or the thread's where there is no run.
+ * fields of the payload; `{run}` is the run's id, or the thread's where there is no run, and what
+ * stands in brackets is left out where there is no such field.
  */
 type About = { says: string; key: string; correlation: string | null }
 
@@ -27,7 +28,7 @@ const RUNS = {
   ),
   RunRescheduled: dispatched(
     'An attempt of a step has failed and attempt `attempt` follows; with a `tool_call_id`: of that tool call.',
-    `${BY_ATTEMPT}/{step}/{attempt}`,
+    `${BY_ATTEMPT}/{step}[/{tool_call_id}]/{attempt}`,
   ),
   RunErrored: dispatched(
     'The end of a run that failed. A run ends with this or with `RunFinished`, never with both.',

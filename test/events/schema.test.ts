@@ -40,7 +40,9 @@ test('the keys and correlations that the page tells are those of real events', (
     const { run_id, thread_id, event_seq } = event
     const facts: any = { ...event.payload, thread_id, run_id, event_seq, run: run_id ?? thread_id }
     const told = (template: string): string =>
-      template.replaceAll(/\{([\w.]+)\}/g, (_, path: string) => path.split('.').reduce((value, name) => value[name], facts))
+      template
+        .replace(/\[(.*\{(\w+)\})\]/, (_, part: string, field: string) => (facts[field] === undefined ? '' : part))
+        .replaceAll(/\{([\w.]+)\}/g, (_, path: string) => path.split('.').reduce((value, name) => value[name], facts))
     expect(told(`${event.kind}/${key}`)).toBe(event.idempotency_key)
     if (event.kind === 'CommandRejected' || run_id === null) continue
     expect(correlation === null ? null : told(correlation)).toBe(event.correlation_id)
