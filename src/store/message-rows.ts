@@ -52,7 +52,8 @@ async function read(
   return rows
 }
 
-function within(ref: ThreadRef, wanted: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
+/** Messages `m` of a stretch `s` of the conversation, of which all this is true. */
+export function within(ref: ThreadRef, wanted: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
   const stretch = sql`m.tenant = ${ref.tenant} and m.thread_id = s.thread_id and m.message_seq between s.from_seq and s.to_seq`
   return sql.join([stretch, ...wanted], sql` and `)
 }

@@ -181,7 +181,7 @@ export interface ConversationRows extends ExportReads {
   isParked(ref: ThreadRef): Promise<boolean>
   /** One entry of the queue; null once it has left it. */
   getPending(ref: ThreadRef, pending_id: string): Promise<PendingRow | null>
-  /** Of a message that was delivered to the thread; null for one that a model or a tool made, and for unknown ids. */
+  /** Of a message that was delivered to the thread, or that a fork has from its source; null for one that a model or a tool made, and for unknown ids. */
   receipt(ref: ThreadRef, message_id: string): Promise<Receipt | null>
   /** Which of these message ids exist in the thread, committed or pending. */
   knownMessageIds(ref: ThreadRef, ids: string[]): Promise<string[]>

@@ -139,4 +139,84 @@ describe('forks', () => {
     expect((await fork(source, { at_message_seq: 2 })).body).toMatchObject({ nearest: { before: 1, after: 3 } })
     await talk(expectAnswer(await fork(source, { at_message_seq: 3 }), FORK, 201).id, 'and now?')
   })
+
+  it('have receipts of what they inherited, and answer no more for what their source goes on with', async () => {
+    const source = name('receipts')
+    const ids = [1, 2, 3].map((n) => `${mark}-r${String(n)}`)
+    const post = (id: string, more: object) =>
+      client.call('POST', `/v1/threads/${id}/messages`, { messages: [{ role: 'user', content: 'x', ...more }] })
+    await client.call('POST', '/v1/threads', { id: source })
+    const [first, waiting, queued] = ids
+    const { run_id } = (await post(source, { id: first })).body
+    await client.call('GET', `/v1/runs/${run_id as string}/wait?timeout_ms=5000`)
+    const call = '/tool send_email {"to":"a@example.org","subject":"s","body":"b"}'
+    const open = (await post(source, { id: waiting, content: call })).body.run_id as string
+    await client.call('GET', `/v1/runs/${open}/wait?timeout_ms=5000`)
+    expect((await client.call('POST', `/v1/threads/${source}/mailbox`, { payload: 'y' })).status).toBe(201)
+    expect(
+      await client.call('POST', `/v1/threads/${source}/messages`, {
+        messages: [{ id: queued, role: 'user', content: 'z' }],
+        delivery: { boundary: 'new_run' },
+      }),
+    ).toMatchObject({ status: 202, body: { status: 'queued' } })
+
+    const child = (await fork(source, { at_message_seq: 2 })).body
+    const receipt = (id: string, message: string | undefined) =>
+      client.call('GET', `/v1/threads/${id}/messages/${message ?? ''}/receipt`)
+    const inherited = expectAnswer(await receipt(child.id, first), 'GET /v1/threads/:id/messages/:mid/receipt', 200)
+    expect(inherited).toMatchObject({ message_id: first, state: 'consumed', run_id, step: 1, message_seq: 1 })
+    expect(inherited).toEqual((await receipt(source, first)).body)
+    for (const message of [waiting, queued]) {
+      expect((await receipt(source, message)).status).toBe(200)
+      expectProblem(await receipt(child.id, message), 404, 'message_not_found')
+    }
+    // The source's open run, its ticket and its queue stay its own.
+    expect(child).toMatchObject({ status: 'idle', active_run_id: null, last_event_seq: 1 })
+    expect((await client.call('GET', `/v1/threads/${child.id as string}/runs`)).body.total).toBe(0)
+    expect((await client.call('GET', `/v1/threads/${child.id as string}/pending`)).body.total).toBe(0)
+    expect((await client.call('GET', `/v1/inbox?thread_id=${child.id as string}`)).body.total).toBe(0)
+    // Nothing of the source is left, and what the fork has of it reads as before.
+    await client.call('DELETE', `/v1/threads/${source}`)
+    expect((await receipt(child.id, first)).body).toEqual(inherited)
+    expectProblem(await client.call('GET', `/v1/runs/${run_id as string}`), 404, 'run_not_found')
+    expect((await client.call('GET', `/v1/threads/${child.id as string}`)).body.forked_from).toEqual({
+      thread_id: source,
+      at_message_seq: 2,
+    })
+    await talk(child.id, 'after')
+    expect((await texts(child.id)).map(([seq]) => seq)).toEqual([1, 2, 3, 4])
+  })
+
+  it('of forks page as one conversation, and one that is deleted leaves the others alone', async () => {
+    const [a, b, c] = [name('a'), name('b'), name('c')]
+    await talk(a, 'a1', 'a2')
+    await fork(a, { at_message_seq: 2, id: b })
+    await talk(b, 'b1')
+    await fork(b, { at_message_seq: 4, id: c })
+    await talk(c, 'c1')
+    const whole = ['a1', 'You said: a1', 'b1', 'You said: b1', 'c1', 'You said: c1']
+    const pages = async (order: string): Promise<[string[], number[]]> => {
+      const [found, totals]: [string[], number[]] = [[], []]
+      for (let cursor = '', more = true; more;) {
+        const { body } = await client.call('GET', `/v1/threads/${c}/messages?limit=4&order=${order}${cursor}`)
+        found.push(...body.messages.map(({ content }: any) => content))
+        totals.push(body.total)
+        cursor = `&cursor=${encodeURIComponent(body.next_cursor)}`
+        more = body.has_more
+      }
+      return [found, totals]
+    }
+    const check = async (): Promise<void> => {
+      expect(await pages('asc')).toEqual([whole, [6, 6]])
+      expect(await pages('desc')).toEqual([[...whole].reverse(), [6, 6]])
+      const { messages } = (await client.call('GET', `/v1/threads/${c}/messages?after=1&before=5`)).body
+      expect(messages.map(({ message_seq, thread_id }: any) => [message_seq, thread_id])).toEqual([2, 3, 4].map((n) => [n, c]))
+    }
+    await check()
+    expect((await client.call('DELETE', `/v1/threads/${b}`)).status).toBe(204)
+    await check()
+    expect((await texts(a)).map(([, , content]) => content)).toEqual(['a1', 'You said: a1', 'a2', 'You said: a2'])
+    expect((await client.call('DELETE', `/v1/threads/${a}`)).status).toBe(204)
+    await check()
+  })
 })

@@ -246,7 +246,7 @@ export function forksContract(store: () => Store): void {
       const source = await said(store(), 50)
       const children = Array.from({ length: 6 }, () => freshRef(source.tenant))
       const work = children.map((child) => fork(source.tenant, source.thread_id, 50, child.thread_id))
-      work.splice(3, 0, store().threads.delete(source.tenant, source.thread_id, 'detach') as never)
+      void work.splice(3, 0, store().threads.delete(source.tenant, source.thread_id, 'detach') as never)
       await Promise.all(work)
       for (const child of children) {
         const row = await store().threads.get(child.tenant, child.thread_id)
