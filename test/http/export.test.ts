@@ -77,12 +77,25 @@ describe('an export', () => {
     })
   })
 
-  it('of a fork has the history that it began with', async () => {
-    await client.run('a', { thread_id: 'parent' })
-    await client.call('POST', '/v1/threads/parent/fork', { id: 'child', at_message_seq: 1 })
-    const all = await lines('child')
-    expect(ofType(all, 'message').map(({ content, thread_id }) => [content, thread_id])).toEqual([['a', 'child']])
-    expect(all.at(-1).counts).toEqual({ messages: 1, runs: 0, dispatches: 0, events: 1, pending: 0 })
+  it('of a fork has the history that it began with, and says whose it is', async () => {
+    for (const text of ['a', 'b']) await client.run(text, { thread_id: 'parent' })
+    await client.call('POST', '/v1/threads/parent/fork', { id: 'child', at_message_seq: 2 })
+    await client.run('own', { thread_id: 'child' })
+    const check = async (): Promise<void> => {
+      const all = await lines('child')
+      expect(all[0].thread.forked_from).toEqual({ thread_id: 'parent', at_message_seq: 2 })
+      expect(ofType(all, 'event')[0]).toMatchObject({ kind: 'ThreadForked', payload: { parent_thread_id: 'parent' } })
+      expect(ofType(all, 'message').map(({ content, thread_id, message_seq }) => [message_seq, content, thread_id])).toEqual([
+        [1, 'a', 'child'],
+        [2, 'You said: a', 'child'],
+        [3, 'own', 'child'],
+        [4, 'You said: own', 'child'],
+      ])
+      expect(all.at(-1).counts).toEqual({ messages: 4, runs: 1, dispatches: 1, events: 9, pending: 0 })
+    }
+    await check()
+    await client.call('DELETE', '/v1/threads/parent')
+    await check()
   })
 
   it('of more than one page is of the moment it began, whatever happens meanwhile', async () => {
