@@ -25,7 +25,8 @@ function byMode(state: ThreadState, command: SubmitCommand): Route | Rejection {
   const run = openRun(state)
   const named = command.run_id === undefined || command.run_id === run?.record.run_id
   const queue: Route = { kind: 'queue', delivery: NEW_RUN }
-  if (command.durable === true) return queue
+  // Its run is named after it, so no other may read it and none may be read with it.
+  if (command.durable === true) return { kind: 'queue', delivery: { ...NEW_RUN, granularity: 'one' } }
   switch (command.mode) {
     case 'foreground':
       return run !== undefined && isWaiting(run) ? resume(run) : { kind: 'replace', delivery: INTERRUPT }

@@ -54,7 +54,7 @@ function planOf(box: Mailbox, command: SubmitCommand): Plan | { refuse: Refusal 
     if (conflicts(command, live)) return { refuse: ['agent_conflict'] }
     return plan('next_step', { target: live.run_id, fallback: mode === 'resume_open_run' })
   }
-  return plan('new_run')
+  return plan('new_run', { one: command.durable === true })
 }
 
 function explicit(box: Mailbox, command: SubmitCommand, live: OpenRun | null): Plan | { refuse: Refusal } {
