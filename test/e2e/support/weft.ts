@@ -29,6 +29,11 @@ export class Weft {
     if (this.#client === null) throw new Error('the program is not running')
     return this.#client
   }
+  /** Where its API listens. */
+  get api(): string {
+    if (this.#facts === null) throw new Error('the program is not running')
+    return this.#facts.api
+  }
   /** Where its Temporal server listens. */
   get temporal(): string {
     if (this.#facts === null) throw new Error('the program is not running')
