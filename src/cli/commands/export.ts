@@ -5,6 +5,7 @@ import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { Command } from 'commander'
 import { CallFailed } from '../api.ts'
+import type { CliIo } from '../io.ts'
 import { linesOf } from '../lines.ts'
 
 type Options = { out?: string; quiet?: boolean }
@@ -19,7 +20,7 @@ const LINE_OF: Readonly<Record<string, string>> = { messages: 'message', runs: '
 class CutOff extends Error {}
 
 /** `weft export <thread>`: all of a thread. Exit code 0, 1 when it could not be got whole, 2 when it was refused. */
-export function addExport(program: Command): void {
+export function addExport(program: Command, io: CliIo): void {
   program
     .command('export')
     .description('write all of a thread, one JSON object a line')
@@ -31,36 +32,35 @@ export function addExport(program: Command): void {
       '\nExit codes: 0 all of it is written; 1 it was cut off, run it again; 2 it was refused, or nothing answers.',
     )
     .action(async (thread: string, { out, quiet = false }: Options) => {
-      const { api } = program.opts<{ api: string }>()
       const started = Date.now()
-      const tell: Tell = quiet ? () => undefined : progress()
+      const tell: Tell = quiet ? () => undefined : progress(io)
       try {
-        const lines = await (out === undefined ? copy(api, thread, process.stdout, tell) : toFile(api, thread, out, tell))
-        if (!quiet) process.stderr.write(`${String(lines)} lines in ${String(Date.now() - started)} ms\n`)
+        const lines = await (out === undefined ? copy(io, thread, io.out, tell) : toFile(io, thread, out, tell))
+        if (!quiet) io.err.write(`${String(lines)} lines in ${String(Date.now() - started)} ms\n`)
       } catch (error) {
         if (!(error instanceof CutOff)) throw error
-        process.stderr.write(`${error.message}\n`)
-        process.exitCode = 1
+        io.err.write(`${error.message}\n`)
+        io.exit(1)
       }
     })
 }
 
-function progress(): Tell {
+function progress(io: CliIo): Tell {
   let told = Date.now()
   return (lines) => {
     if (Date.now() - told < PROGRESS_MS) return
     told = Date.now()
-    process.stderr.write(`${String(lines)} lines so far\n`)
+    io.err.write(`${String(lines)} lines so far\n`)
   }
 }
 
 /** Under another name until it is whole, so that nobody takes a part for the thread. */
-async function toFile(api: string, thread: string, path: string, tell: Tell): Promise<number> {
+async function toFile(io: CliIo, thread: string, path: string, tell: Tell): Promise<number> {
   const part = `${path}.part-${String(process.pid)}`
   const file = createWriteStream(part, { flags: 'wx' })
   try {
     await once(file, 'open')
-    const lines = await copy(api, thread, file, tell)
+    const lines = await copy(io, thread, file, tell)
     file.end()
     await finished(file)
     await rename(part, path)
@@ -73,7 +73,7 @@ async function toFile(api: string, thread: string, path: string, tell: Tell): Pr
 }
 
 /** Copies line by line, no faster than they are taken; the number of lines. */
-async function copy(api: string, thread: string, to: Writable, tell: Tell): Promise<number> {
+async function copy(io: CliIo, thread: string, to: Writable, tell: Tell): Promise<number> {
   const failed = once(to, 'error').then(([error]) => {
     const { code, message } = error as NodeJS.ErrnoException
     throw new CutOff(code === 'EPIPE' ? 'Whoever read the export has stopped.' : `The export cannot be written: ${message}`)
@@ -83,7 +83,7 @@ async function copy(api: string, thread: string, to: Writable, tell: Tell): Prom
   const counted = new Map<string, number>()
   let counts: Record<string, number> | null = null
   let lines = 0
-  for await (const line of linesOf(bytesOf(await open(api, thread)))) {
+  for await (const line of linesOf(bytesOf(await open(io, thread)))) {
     const parsed = parse(line)
     if (lines === 0) checkFormat(parsed)
     if (parsed.type === 'end') counts = parsed.counts
@@ -100,10 +100,10 @@ async function copy(api: string, thread: string, to: Writable, tell: Tell): Prom
   return lines
 }
 
-async function open(api: string, thread: string): Promise<ReadableStream<Uint8Array>> {
+async function open(io: CliIo, thread: string): Promise<ReadableStream<Uint8Array>> {
   const path = `/v1/threads/${encodeURIComponent(thread)}/export`
-  const response = await fetch(new URL(path, api)).catch(() => {
-    throw new CallFailed(`Nothing answers at ${api}. Is the service running? Another address: --api or WEFT_API.`)
+  const response = await fetch(`${io.url()}${path}`, { headers: io.headers?.() ?? {} }).catch(() => {
+    throw new CallFailed(`Nothing answers at ${io.url()}. Is the service running? Another address: --api or WEFT_API.`)
   })
   if (response.ok && response.body !== null) return response.body
   const problem = (await response.json().catch(() => null)) as { detail?: string } | null

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
+import type { CliIo } from '../io.ts'
 import { addExport } from './export.ts'
 
 /** Each adds one subcommand; one file each. */
-export const SUBCOMMANDS: readonly ((program: Command) => void)[] = [addExport]
+export const SUBCOMMANDS: readonly ((program: Command, io: CliIo) => void)[] = [addExport]
