@@ -12,6 +12,7 @@ import type { Store } from '../store/index.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
 import { startSweep } from '../temporal/sweep.ts'
 import type { ThreadSettings } from '../thread/state.ts'
+import { argumentsCheck } from './agents.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
 import { metricsListener } from './metrics-listener.ts'
@@ -70,6 +71,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     store,
     bus,
     gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs }),
+    checkArguments: argumentsCheck(agents),
     agents: () =>
       agents.list().map(({ description, ...agent }) => ({ ...agent, ...(description === null ? {} : { description }) })),
     version: VERSION,

@@ -16,6 +16,7 @@ export const THREAD_COLUMNS = [
   'active_run_id',
   'message_count',
   'queue_revision',
+  'parked',
   'last_seq',
   'created_at',
   'updated_at',

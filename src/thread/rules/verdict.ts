@@ -35,8 +35,7 @@ function approval(command: DecisionCommand, payload: Json): Verdict | Rejection 
   if (payload === null) return APPROVED
   if (!isObject(payload)) return invalid('payload must be an object, such as {"approved": true}.')
   const strange = Object.keys(payload).find((key) => !KNOWN.has(key))
-  if (strange !== undefined)
-    return invalid(`payload.${strange.slice(0, 64)} is not known. Known are ${[...KNOWN].join(', ')}.`)
+  if (strange !== undefined) return invalid(`payload.${strange.slice(0, 64)} is not known. Known are ${[...KNOWN].join(', ')}.`)
   const { approved = true, edited_args, remember = false, reason = '' } = payload
   if (typeof approved !== 'boolean') return invalid('payload.approved must be true or false.')
   if (typeof remember !== 'boolean') return invalid('payload.remember must be true or false.')
