@@ -25,7 +25,7 @@ beforeAll(async () => {
   }))
   client = createClient(service.url)
   thread_id = (await client.call('POST', '/v1/threads', {})).body.id
-}, 30_000)
+})
 afterEach(() => {
   faults.store = null
   faults.send = null

@@ -8,7 +8,7 @@ let client: Client
 beforeAll(async () => {
   service = await openService()
   client = createClient(service.url)
-}, 30_000)
+})
 afterAll(async () => {
   expect(service.errors).toEqual([])
   await service.close()

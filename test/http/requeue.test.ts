@@ -11,7 +11,7 @@ beforeAll(async () => {
   service = await openService()
   client = createClient(service.url)
   scene = scenes(client)
-}, 30_000)
+})
 afterAll(async () => {
   expect(service.errors).toEqual([])
   await service.close()

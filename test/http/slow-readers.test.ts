@@ -14,7 +14,7 @@ beforeAll(async () => {
     limits: { poll_ms: 150, streams: 4, heartbeat_ms: 100, stall_ms: 1_500 },
   }))
   client = createClient(service.url)
-}, 30_000)
+})
 afterAll(() => service.close())
 
 function lossy(bus: LiveBus): LiveBus {

@@ -7,7 +7,7 @@ let client: Client
 beforeAll(async () => {
   service = await openService()
   client = createClient(service.url)
-}, 30_000)
+})
 afterAll(async () => {
   await service.close()
 })

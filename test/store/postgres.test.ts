@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await store?.close()
   await server?.stop()
-}, 30_000)
+})
 
 describe('PostgreSQL', () => {
   it('migrates once, however many processes start at once', async () => {
