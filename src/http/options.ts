@@ -1,6 +1,7 @@
 import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { ThreadGateway } from '../temporal/gateway.ts'
+import { createHeads, type Heads } from './streams/heads.ts'
 
 /** An agent as /v1/agents shows it; the registry's own summaries fit. */
 export type AgentSummary = {
@@ -52,7 +53,7 @@ export type HttpLimits = {
   /** Longest `timeout_ms` of a wait. */
   wait_max_ms: number
   heartbeat_ms: number
-  /** How often an idle stream looks into the log, should a notification have been lost. */
+  /** How often it is looked how far the followed logs go, should a notification have been lost. */
   poll_ms: number
   /** A reader that takes nothing for so long is cut off; it can come back with its cursor. */
   stall_ms: number
@@ -87,12 +88,14 @@ export type HttpContext = {
   agents: () => readonly AgentSummary[]
   /** Streams open in this process. */
   streams: { open: number }
+  heads: Heads
   /** Fires when the app closes: open streams end. */
   closing: AbortSignal
 }
 
 export function createContext(options: HttpOptions, closing: AbortSignal): HttpContext {
   const { agents } = options
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
   return {
     store: options.store,
     gateway: options.gateway,
@@ -103,9 +106,10 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     workerPing: options.workerPing ?? null,
     metrics: options.metrics ?? null,
     log: options.log ?? { error: () => {}, warn: () => {} },
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    limits,
     agents: typeof agents === 'function' ? agents : () => agents,
     streams: { open: 0 },
+    heads: createHeads(options.store, limits.poll_ms, closing),
     closing,
   }
 }
