@@ -153,6 +153,12 @@ export function loadConfig(): Config {
   return readConfig(process.env)
 }
 
+/** The value of one variable that a configuration file names, `.env` included; null where it is not set or empty. */
+export function readVariable(name: string): string | null {
+  const value = process.env[name]?.trim()
+  return value === undefined || value === '' ? null : value
+}
+
 /** This process's environment for a child, with some variables set on top. */
 export function childEnvironment(extra: Record<string, string>): Record<string, string | undefined> {
   return { ...process.env, ...extra }

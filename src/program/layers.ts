@@ -1,5 +1,6 @@
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
+import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
 import { createActivities } from '../../activities/index.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
 import type { Config } from '../config.ts'
@@ -11,7 +12,10 @@ import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
 import { startSweep } from '../temporal/sweep.ts'
+import { createWebhookWaker } from '../temporal/webhooks.ts'
+import type { LogEvent } from '../thread/envelope.ts'
 import type { ThreadSettings } from '../thread/state.ts'
+import type { Webhook } from '../webhooks/definition.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
 import { metricsListener } from './metrics-listener.ts'
@@ -27,6 +31,7 @@ export type Foundations = {
   temporal: TemporalService
   store: Store
   agents: AgentRegistry
+  webhooks: Webhook[]
   /** Names this process to Temporal and in run records. */
   identity: string
   drainMs: number
@@ -42,7 +47,7 @@ const SWEEP_MS = 30_000
 
 /** What stands on store and Temporal: connections, live bus, worker, gateway, HTTP. Each is noted for the shutdown. */
 export async function startLayers(base: Foundations): Promise<{ api: string | null }> {
-  const { config, logger, shutdown, temporal, store, agents } = base
+  const { config, logger, shutdown, temporal, store, agents, webhooks } = base
   const { namespace } = config.temporal
   const options = connectionOptions(config.temporal, temporal.address)
   const connection = await openConnection(options, namespace)
@@ -56,9 +61,16 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
   const metrics = createMetrics(store)
-  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, metrics)
   const client = new Client({ connection, namespace })
+  const observers: ((events: readonly LogEvent[]) => void)[] = [metrics.observe]
+  const observe = (events: readonly LogEvent[]): void => {
+    for (const each of observers) each(events)
+  }
+  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, observe)
   if (worker !== null) {
+    const waker = createWebhookWaker({ store, client, webhooks, interval_ms: SWEEP_MS, log: logger })
+    observers.push(waker.observe)
+    shutdown.add('The look for webhooks', waker.stop)
     const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
     shutdown.add('The sweep for lost workflows', stop)
   }
@@ -111,8 +123,14 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }
 
-async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettings, metrics: Metrics): Promise<WorkerService> {
-  const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
+async function addWorker(
+  base: Foundations,
+  bus: LiveBus,
+  settings: ThreadSettings,
+  observe: (events: readonly LogEvent[]) => void,
+): Promise<WorkerService> {
+  const { config, logger, shutdown, temporal, store, agents, webhooks, identity, drainMs, onFailure } = base
+  await store.webhooks.register(webhooks)
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
   shutdown.add('The connection of the worker', () => connection.close())
@@ -120,7 +138,10 @@ async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettin
     connection,
     namespace,
     identity,
-    activities: createActivities({ store, bus, agents, settings, worker_id: identity, observe: metrics.observe, logger }),
+    activities: {
+      ...createActivities({ store, bus, agents, settings, worker_id: identity, observe, logger }),
+      ...createWebhookActivities({ store, webhooks, logger }),
+    },
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     onFailure,
   })

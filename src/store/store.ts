@@ -5,6 +5,7 @@ import type { Content, MessageKind, Role, Visibility } from '../thread/message.t
 import type { LoadResult, PersistBatch, PersistResult, ThreadRef } from '../thread/ports.ts'
 import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
 import type { LedgerEntry, PendingEntry } from '../thread/state.ts'
+import type { WebhookRows } from './webhook-store.ts'
 
 /**
  * The store's contract, satisfied by one Postgres dialect that PGlite or `pg` serves. Every row belongs to a tenant.
@@ -16,6 +17,7 @@ export interface Store {
   readonly conversation: ConversationRows
   readonly engine: EngineRows
   readonly agents: AgentVersionRows
+  readonly webhooks: WebhookRows
   /** Runs the numbered migrations that have not run, each once, under a lock that other processes wait for. */
   migrate(): Promise<{ applied: string[] }>
   /** One trivial round trip. */
