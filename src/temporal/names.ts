@@ -1,9 +1,7 @@
 import type { ThreadRef } from '../thread/ports.ts'
 
-/** The task queue that workers poll and threads are started on. */
-export const TASK_QUEUE = 'weft'
-/** The workflow type, as `temporal workflow start --type` takes it. */
-export const THREAD_WORKFLOW = 'thread'
+export { TASK_QUEUE, THREAD_WORKFLOW } from '../thread/names.ts'
+
 /**
  * How every thread is started. A task that died with its worker is given out again after `workflowTaskTimeout`, and
  * until then every command on its thread waits; the longest that a task takes by itself is a second of local activity.

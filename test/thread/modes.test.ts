@@ -202,11 +202,20 @@ describe('a waiting run that goes on with input', () => {
 
   test('refuses a foreground message that could not be read, whatever is to become of the queue', () => {
     const { thread } = threadThatIs('waiting')
-    const delivery = { boundary: 'next_step', granularity: 'batch', barrier: false, fallback_to_new_run: true } as const
+    const delivery = { boundary: 'new_run', granularity: 'batch', barrier: true, fallback_to_new_run: true } as const
     thread.say('stands before it', { delivery })
     const result = thread.when({ type: 'submit', mode: 'foreground', queue: 'supersede', messages: [hello] })
     expect(refused(result).code).toBe('delivery_blocked')
     expect(thread.events).toEqual([])
+  })
+
+  test('does not go on with a hint alone', () => {
+    const { thread, open } = threadThatIs('waiting')
+    const delivery = { boundary: 'next_step', granularity: 'batch', barrier: false, target_run_id: open } as const
+    thread.say('once you go on', { delivery: { ...delivery, fallback_to_new_run: true } })
+    expect(thread.run().record.status).toBe('waiting')
+    thread.when({ type: 'decision', tool_call_id: 'a', action: 'cancel' })
+    expect(thread.run().record.input.trigger_message_ids).toHaveLength(2)
   })
 })
 
