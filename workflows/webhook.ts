@@ -3,7 +3,7 @@ import type { WebhookActivities, WebhookInput } from '../src/thread/webhook-port
 
 const { deliverWebhooks } = proxyActivities<WebhookActivities>({
   startToCloseTimeout: '5m',
-  heartbeatTimeout: '20s',
+  heartbeatTimeout: '8s',
   retry: { initialInterval: '1s', maximumInterval: '30s' },
   summary: 'tell a webhook what it has not been told',
 })

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { AgentConfigError } from './define-config.ts'
 import type { AgentTool, WeftConfig } from './define-config.ts'
 import { isObject } from '../thread/json.ts'
-import { checkWebhooks, webhookShape } from '../webhooks/definition.ts'
 
 const MAX_TIMER_MS = 2_147_483_647
 const positive = z.int().min(1)
@@ -51,7 +50,6 @@ const shape = z.strictObject({
   agents: z.array(agent).min(1),
   tools: z.record(toolName, toolShape).optional(),
   limits: limits.optional(),
-  webhooks: z.array(webhookShape).optional(),
 })
 
 /**
@@ -82,7 +80,6 @@ export function checkConfig(value: unknown, origin: string): WeftConfig {
       )
     }
   }
-  mistakes.push(...checkWebhooks(config.webhooks ?? []))
   if (!seen.has('default'))
     mistakes.push(`agents: there must be one with the id "default"; the config has ${[...seen.keys()].join(', ')}`)
   if (mistakes.length > 0) throw mistake(origin, mistakes)

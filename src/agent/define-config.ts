@@ -1,7 +1,6 @@
 import type { FlexibleSchema, LanguageModel } from 'ai'
 import type { JsonObject } from '../thread/json.ts'
 import type { MessageInput, Role } from '../thread/message.ts'
-import type { WebhookDefinition } from '../webhooks/definition.ts'
 
 /** What a configuration file says: agents, the tools they may use, and limits for all of them. */
 
@@ -100,8 +99,6 @@ export type WeftConfig = {
   tools?: Record<string, AgentTool>
   /** For every agent that does not set its own. */
   limits?: AgentLimits
-  /** Who is told when a run ends or waits; see docs/webhooks.md. */
-  webhooks?: WebhookDefinition[]
 }
 
 /** The configuration as given; it exists for its types. */

@@ -1,6 +1,7 @@
 import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { ThreadGateway } from '../temporal/gateway.ts'
+import { allowNetworks, type AllowedNetworks } from '../webhooks/addresses.ts'
 import { createHeads, type Heads } from './streams/heads.ts'
 
 /** An agent as /v1/agents shows it; the registry's own summaries fit. */
@@ -35,6 +36,8 @@ export type HttpOptions = {
   /** What /metrics answers with; without it the page says only that nothing is measured. */
   metrics?: MetricsPage
   log?: HttpLog
+  /** Private networks that webhooks may be in; none if absent. */
+  webhook_networks?: AllowedNetworks
   limits?: Partial<HttpLimits>
 }
 
@@ -84,6 +87,7 @@ export type HttpContext = {
   workerPing: (() => Promise<void>) | null
   metrics: MetricsPage | null
   log: HttpLog
+  webhook_networks: AllowedNetworks
   limits: HttpLimits
   agents: () => readonly AgentSummary[]
   /** Streams open in this process. */
@@ -106,6 +110,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     workerPing: options.workerPing ?? null,
     metrics: options.metrics ?? null,
     log: options.log ?? { error: () => {}, warn: () => {} },
+    webhook_networks: options.webhook_networks ?? allowNetworks([]),
     limits,
     agents: typeof agents === 'function' ? agents : () => agents,
     streams: { open: 0 },

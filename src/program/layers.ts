@@ -13,9 +13,8 @@ import type { Store } from '../store/index.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
 import { startSweep } from '../temporal/sweep.ts'
 import { createWebhookWaker } from '../temporal/webhooks.ts'
-import type { LogEvent } from '../thread/envelope.ts'
 import type { ThreadSettings } from '../thread/state.ts'
-import type { Webhook } from '../webhooks/definition.ts'
+import { allowNetworks } from '../webhooks/addresses.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
 import { metricsListener } from './metrics-listener.ts'
@@ -31,7 +30,6 @@ export type Foundations = {
   temporal: TemporalService
   store: Store
   agents: AgentRegistry
-  webhooks: Webhook[]
   /** Names this process to Temporal and in run records. */
   identity: string
   drainMs: number
@@ -47,7 +45,7 @@ const SWEEP_MS = 30_000
 
 /** What stands on store and Temporal: connections, live bus, worker, gateway, HTTP. Each is noted for the shutdown. */
 export async function startLayers(base: Foundations): Promise<{ api: string | null }> {
-  const { config, logger, shutdown, temporal, store, agents, webhooks } = base
+  const { config, logger, shutdown, temporal, store, agents } = base
   const { namespace } = config.temporal
   const options = connectionOptions(config.temporal, temporal.address)
   const connection = await openConnection(options, namespace)
@@ -62,13 +60,13 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   }
   const metrics = createMetrics(store)
   const client = new Client({ connection, namespace })
-  const observers: ((events: readonly LogEvent[]) => void)[] = [metrics.observe]
-  const observe = (events: readonly LogEvent[]): void => {
+  const observers = [metrics.observe]
+  const observe: typeof metrics.observe = (events) => {
     for (const each of observers) each(events)
   }
   const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, observe)
   if (worker !== null) {
-    const waker = createWebhookWaker({ store, client, webhooks, interval_ms: SWEEP_MS, log: logger })
+    const waker = createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: logger })
     observers.push(waker.observe)
     shutdown.add('The look for webhooks', waker.stop)
     const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
@@ -88,6 +86,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     temporal: { cli: temporal.cli ?? 'temporal', address: temporal.address, namespace },
     ...(worker === null ? {} : { workerPing: () => worker.ping() }),
     metrics,
+    webhook_networks: allowNetworks(config.webhooks.networks),
     log: logger,
   })
   const server = await listen(app.app, config.host, config.port)
@@ -123,14 +122,8 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }
 
-async function addWorker(
-  base: Foundations,
-  bus: LiveBus,
-  settings: ThreadSettings,
-  observe: (events: readonly LogEvent[]) => void,
-): Promise<WorkerService> {
-  const { config, logger, shutdown, temporal, store, agents, webhooks, identity, drainMs, onFailure } = base
-  await store.webhooks.register(webhooks)
+async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettings, observe: Metrics['observe']): Promise<WorkerService> {
+  const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
   shutdown.add('The connection of the worker', () => connection.close())
@@ -140,7 +133,7 @@ async function addWorker(
     identity,
     activities: {
       ...createActivities({ store, bus, agents, settings, worker_id: identity, observe, logger }),
-      ...createWebhookActivities({ store, webhooks, logger }),
+      ...createWebhookActivities({ store, allowed: allowNetworks(config.webhooks.networks), retry: config.webhooks.retry, logger }),
     },
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     onFailure,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { isLoopback, type Config } from '../config.ts'
 import { lockDataDir } from '../store/index.ts'
 import { claimPort } from '../temporal/embedded/ports.ts'
-import { loadConfigured } from './agents.ts'
+import { loadAgents } from './agents.ts'
 import type { ProgramFacts } from './banner.ts'
 import { allOrNone, beginning } from './all-or-none.ts'
 import { startLayers } from './layers.ts'
@@ -38,7 +38,7 @@ export async function startProgram(config: Config, { logger, signal, onFailure }
   const shutdown = createShutdown(logger)
   try {
     // Mistakes in it are found before anything slow begins.
-    const { agents, webhooks } = await loadConfigured(config)
+    const agents = await loadAgents(config)
     // Two servers on one directory would quietly lose rows; without a server of its own a process needs no directory.
     if (config.databaseUrl === null || config.temporal.address === null) {
       const lock = await lockDataDir(config.dataDir)
@@ -66,7 +66,6 @@ export async function startProgram(config: Config, { logger, signal, onFailure }
       temporal,
       store,
       agents,
-      webhooks,
       identity,
       drainMs: DRAIN_MS,
       onFailure,

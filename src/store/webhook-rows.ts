@@ -1,119 +1,101 @@
 import { sql } from 'kysely'
-import type { JsonObject } from '../thread/json.ts'
 import type { Database } from './database.ts'
+import { deliveryRows } from './delivery-rows.ts'
 import { decodeCursor, toPage } from './page.ts'
-import { toJsonText } from './json-text.ts'
-import type { DeliveryRow, DeliveryStatus, WebhookRows } from './webhook-store.ts'
+import type { WebhookRows } from './webhook-store.ts'
 
 const COLUMNS = [
-  ...(['webhook_id', 'tenant', 'delivery_id', 'thread_id', 'run_id', 'seq', 'kind', 'status', 'attempts'] as const),
-  ...(['next_at', 'last_status', 'last_error', 'created_at', 'updated_at'] as const),
+  ...(['tenant', 'id', 'url', 'kinds', 'description', 'created_at', 'updated_at', 'disabled_at', 'disabled_reason'] as const),
+  ...(['last_delivered_at', 'last_failed_at', 'last_status', 'last_error'] as const),
 ] as const
-const PRUNE_LIMIT = 1_000
-const MAX_ERROR_CHARACTERS = 500
 
 export function webhookRows(database: Database): WebhookRows {
   return {
-    register: (webhooks) =>
+    ...deliveryRows(database),
+    create: (webhook, max) =>
       database.transaction(async (tx) => {
-        const ids = webhooks.map(({ id }) => id)
-        await sql`delete from weft.webhooks where id <> all (${ids}::text[])`.execute(tx)
-        await sql`
-          insert into weft.webhooks (id, kinds)
-          select w.id, array(select json_array_elements_text(w.kinds)) from json_to_recordset(${toJsonText(webhooks)}::json) as w (id text, kinds json)
-          on conflict (id) do update set kinds = excluded.kinds`.execute(tx)
-        await sql`
-          update weft.webhook_deliveries set status = 'failed', last_error = 'The configuration has no such webhook any more.', updated_at = ${Date.now()}::bigint
-          where status = 'pending' and webhook_id <> all (${ids}::text[])`.execute(tx)
+        // Two at once could both find room for one.
+        await sql`select pg_advisory_xact_lock(hashtextextended(${`weft.webhooks/${webhook.tenant}`}::text, 0))`.execute(tx)
+        const { total } = await tx
+          .selectFrom('weft.webhooks')
+          .where('tenant', '=', webhook.tenant)
+          .select(({ fn }) => fn.countAll<number>().as('total'))
+          .executeTakeFirstOrThrow()
+        if (total >= max) return null
+        return await tx
+          .insertInto('weft.webhooks')
+          .values({ ...webhook, updated_at: webhook.created_at })
+          .returning(COLUMNS)
+          .executeTakeFirstOrThrow()
       }),
-    due: async (webhook_id, now, limit) => {
-      const { rows } = await database.run((db) =>
-        sql<DeliveryRow & { payload: JsonObject | null; occurred_at: number | null }>`
-          select ${sql.raw(COLUMNS.map((name) => `d.${name}`).join(', '))}, e.payload, e.occurred_at
-          from weft.webhook_deliveries d
-          left join weft.events e on e.tenant = d.tenant and e.thread_id = d.thread_id and e.seq = d.seq and e.kind = d.kind
-          where d.webhook_id = ${webhook_id} and d.status = 'pending' and d.next_at <= ${now}::bigint
-          order by d.next_at limit ${limit}::int`.execute(db),
-      )
-      return rows
-    },
-    record: async ({ webhook_id, tenant, delivery_id }, { status, next_at, last_status, last_error }) => {
-      await database.run((db) =>
-        db
-          .updateTable('weft.webhook_deliveries')
-          .set((eb) => ({
-            status,
-            attempts: eb('attempts', '+', 1),
-            ...(next_at === undefined ? {} : { next_at }),
-            last_status,
-            last_error: last_error?.slice(0, MAX_ERROR_CHARACTERS) ?? null,
-            updated_at: Date.now(),
-          }))
-          .where('webhook_id', '=', webhook_id)
+    get: async (tenant, id) =>
+      (await database.run((db) =>
+        db.selectFrom('weft.webhooks').select(COLUMNS).where('tenant', '=', tenant).where('id', '=', id).executeTakeFirst(),
+      )) ?? null,
+    list: (tenant, page) => list(database, tenant, page),
+    remove: (tenant, id) =>
+      database.transaction(async (tx) => {
+        const { numDeletedRows } = await tx
+          .deleteFrom('weft.webhooks')
           .where('tenant', '=', tenant)
-          .where('delivery_id', '=', delivery_id)
+          .where('id', '=', id)
+          .executeTakeFirst()
+        if (Number(numDeletedRows) === 0) return false
+        await tx.deleteFrom('weft.webhook_deliveries').where('tenant', '=', tenant).where('webhook_id', '=', id).execute()
+        return true
+      }),
+    enable: async (tenant, id) =>
+      (await database.run((db) =>
+        db
+          .updateTable('weft.webhooks')
+          .set({ disabled_at: null, disabled_reason: null, updated_at: Date.now() })
+          .where('tenant', '=', tenant)
+          .where('id', '=', id)
+          .returning(COLUMNS)
+          .executeTakeFirst(),
+      )) ?? null,
+    disable: (id, disabled_reason) =>
+      database.transaction(async (tx) => {
+        const now = Date.now()
+        // In the order in which a try is noted, so that the two do not wait for each other.
+        await tx
+          .updateTable('weft.webhook_deliveries')
+          .set({ status: 'failed', last_error: disabled_reason, updated_at: now })
+          .where('webhook_id', '=', id)
           .where('status', '=', 'pending')
-          .execute(),
-      )
-    },
-    nextAt: async (webhook_id) => {
-      const { rows } = await database.run((db) =>
-        sql<{ next_at: number | null }>`
-          select min(next_at) as next_at from weft.webhook_deliveries
-          where webhook_id = ${webhook_id} and status = 'pending'`.execute(db),
-      )
-      return rows[0]?.next_at ?? null
-    },
-    overdue: async (before) => {
-      const { rows } = await database.run((db) =>
-        sql<{ webhook_id: string }>`
-          select distinct webhook_id from weft.webhook_deliveries
-          where status = 'pending' and next_at < ${before}::bigint`.execute(db),
-      )
-      return rows.map((row) => row.webhook_id)
-    },
-    list: (tenant, filter, page) => list(database, tenant, filter, page),
-    count: async () => {
-      const { rows } = await database.run((db) =>
-        sql<{ webhook_id: string; status: DeliveryStatus; count: number }>`
-          select webhook_id, status, count(*) as count from weft.webhook_deliveries
-          where status <> 'delivered' group by webhook_id, status`.execute(db),
-      )
-      return rows
-    },
-    prune: async ({ delivered, failed }) => {
-      const { numAffectedRows } = await database.run((db) =>
-        sql`
-          delete from weft.webhook_deliveries where ctid in (
-            select ctid from weft.webhook_deliveries
-            where (status = 'delivered' and updated_at < ${delivered}::bigint) or (status = 'failed' and updated_at < ${failed}::bigint)
-            limit ${PRUNE_LIMIT}::int)`.execute(db),
-      )
-      return Number(numAffectedRows ?? 0)
-    },
+          .execute()
+        await tx
+          .updateTable('weft.webhooks')
+          .set({ disabled_at: now, disabled_reason, updated_at: now })
+          .where('id', '=', id)
+          .where('disabled_at', 'is', null)
+          .execute()
+      }),
+    target: async (id) =>
+      (await database.run((db) =>
+        db
+          .selectFrom('weft.webhooks')
+          .select(['url', 'secret', 'last_delivered_at'])
+          .where('id', '=', id)
+          .where('disabled_at', 'is', null)
+          .executeTakeFirst(),
+      )) ?? null,
   }
 }
 
-async function list(
-  database: Database,
-  ...[tenant, filter, page]: Parameters<WebhookRows['list']>
-): ReturnType<WebhookRows['list']> {
+async function list(database: Database, ...[tenant, page]: Parameters<WebhookRows['list']>): ReturnType<WebhookRows['list']> {
   const after = decodeCursor(page.cursor)
-  const { status, webhook_id } = filter
   return database.run(async (db) => {
-    let all = db.selectFrom('weft.webhook_deliveries').where('tenant', '=', tenant)
-    if (status !== undefined) all = all.where('status', '=', status)
-    if (webhook_id !== undefined) all = all.where('webhook_id', '=', webhook_id)
-    const id = sql<string>`(delivery_id || ' ' || webhook_id)`
-    let query = all.select(COLUMNS).orderBy('created_at', 'desc').orderBy(id, 'desc')
-    if (after !== null) query = query.where(sql<boolean>`(created_at, ${id}) < (${after.at}::bigint, ${after.id}::text)`)
+    const all = db.selectFrom('weft.webhooks').where('tenant', '=', tenant)
+    let query = all.select(COLUMNS).orderBy('created_at', 'desc').orderBy('id', 'desc')
+    if (after !== null) query = query.where(sql<boolean>`(created_at, id) < (${after.at}::bigint, ${after.id}::text)`)
     const rows = await query
       .limit(page.limit + 1)
       .offset(page.offset ?? 0)
       .execute()
     return toPage(rows, page, {
       item: (row) => row,
-      key: (row) => ({ at: row.created_at, id: `${row.delivery_id} ${row.webhook_id}` }),
+      key: (row) => ({ at: row.created_at, id: row.id }),
       count: async () => (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
     })
   })

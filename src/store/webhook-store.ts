@@ -2,6 +2,25 @@ import type { EventKind } from '../thread/event.ts'
 import type { JsonObject } from '../thread/json.ts'
 import type { Page, PageRequest } from './store.ts'
 
+/** Where events are told. `disabled_at` is null while it is in use. Times in ms since the epoch. */
+export type WebhookRow = {
+  tenant: string
+  id: string
+  url: string
+  kinds: EventKind[]
+  description: string | null
+  created_at: number
+  updated_at: number
+  disabled_at: number | null
+  disabled_reason: string | null
+  /** Of the last tries: when one was taken and when one failed; HTTP status and fault of the very last. */
+  last_delivered_at: number | null
+  last_failed_at: number | null
+  last_status: number | null
+  last_error: string | null
+}
+export type NewWebhook = Pick<WebhookRow, 'tenant' | 'id' | 'url' | 'kinds' | 'description' | 'created_at'> & { secret: string }
+
 export type DeliveryStatus = 'pending' | 'delivered' | 'failed'
 
 /**
@@ -35,10 +54,21 @@ export type DeliveryOutcome = {
   last_error: string | null
 }
 
-/** Who is told of what. The rows come up with the events themselves, in their transaction. */
+/** Who is told of what. Deliveries come up with the events themselves, in their transaction. */
 export interface WebhookRows {
-  /** Says who is to be told from now on. What waits for a webhook that is not among them fails. */
-  register(webhooks: readonly { id: string; kinds: readonly EventKind[] }[]): Promise<void>
+  /** Null, and nothing written, where the tenant has `max` already. */
+  create(webhook: NewWebhook, max: number): Promise<WebhookRow | null>
+  get(tenant: string, id: string): Promise<WebhookRow | null>
+  /** Newest first. */
+  list(tenant: string, page: PageRequest): Promise<Page<WebhookRow>>
+  /** With its deliveries. False: there is none. */
+  remove(tenant: string, id: string): Promise<boolean>
+  /** Puts a disabled one to use again; null: there is none. What failed meanwhile stays failed. */
+  enable(tenant: string, id: string): Promise<WebhookRow | null>
+  /** Takes one out of use; what waits for it fails with the reason. */
+  disable(id: string, reason: string): Promise<void>
+  /** What is needed for telling it; null for one that is gone or disabled. */
+  target(id: string): Promise<{ url: string; secret: string; last_delivered_at: number | null } | null>
   /** Pending deliveries whose time has come, the longest due first. */
   due(webhook_id: string, now: number, limit: number): Promise<DueDelivery[]>
   /** Notes a try. Nothing happens to a delivery that is not pending any more. */
@@ -48,7 +78,11 @@ export interface WebhookRows {
   /** Webhooks with a delivery that has been due since before this moment. */
   overdue(before: number): Promise<string[]>
   /** Newest first. */
-  list(tenant: string, filter: { status?: DeliveryStatus; webhook_id?: string }, page: PageRequest): Promise<Page<DeliveryRow>>
+  listDeliveries(
+    tenant: string,
+    filter: { status?: DeliveryStatus; webhook_id?: string },
+    page: PageRequest,
+  ): Promise<Page<DeliveryRow>>
   /** Over all tenants, those that are not delivered. */
   count(): Promise<{ webhook_id: string; status: DeliveryStatus; count: number }[]>
   /** Removes some of what was done with before these moments; their number. */

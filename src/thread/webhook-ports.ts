@@ -2,7 +2,7 @@
 export interface WebhookActivities {
   /**
    * Sends what is due to one webhook, each delivery once, and notes what came of it. `next_at` (ms): when the next is
-   * due, null when none waits. A worker that does not know the webhook fails, so that another gets the task.
+   * due, null when none waits.
    */
   deliverWebhooks(input: WebhookInput): Promise<{ next_at: number | null }>
 }

@@ -1,13 +1,17 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
+
+/** A secret nobody has had before. */
+export function newSecret(): string {
+  return `whsec_${randomBytes(32).toString('base64url')}`
+}
 
 /**
- * The headers of one try, as standardwebhooks.com has them: HMAC-SHA256 of `<id>.<timestamp>.<body>`, in base64.
- * `timestamp` in whole seconds. A secret `whsec_…` stands for the bytes that it holds in base64, any other for itself.
+ * The value of `Weft-Signature` for one try: `t=<seconds>,v1=<hex>`, where v1 is the HMAC-SHA256 of `<seconds>.<body>`
+ * under the secret's text. `seconds`: whole, since the epoch.
  */
-export function signedHeaders(secret: string, id: string, timestamp: number, body: string): Record<string, string> {
-  const key = secret.startsWith('whsec_') ? Buffer.from(secret.slice(6), 'base64') : Buffer.from(secret, 'utf8')
-  const signature = createHmac('sha256', key)
-    .update(`${id}.${String(timestamp)}.${body}`)
-    .digest('base64')
-  return { 'webhook-id': id, 'webhook-timestamp': String(timestamp), 'webhook-signature': `v1,${signature}` }
+export function signature(secret: string, seconds: number, body: string): string {
+  const mac = createHmac('sha256', secret)
+    .update(`${String(seconds)}.${body}`)
+    .digest('hex')
+  return `t=${String(seconds)},v1=${mac}`
 }
