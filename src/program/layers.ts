@@ -122,7 +122,12 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }
 
-async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettings, observe: Metrics['observe']): Promise<WorkerService> {
+async function addWorker(
+  base: Foundations,
+  bus: LiveBus,
+  settings: ThreadSettings,
+  observe: Metrics['observe'],
+): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
@@ -133,7 +138,12 @@ async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettin
     identity,
     activities: {
       ...createActivities({ store, bus, agents, settings, worker_id: identity, observe, logger }),
-      ...createWebhookActivities({ store, allowed: allowNetworks(config.webhooks.networks), retry: config.webhooks.retry, logger }),
+      ...createWebhookActivities({
+        store,
+        allowed: allowNetworks(config.webhooks.networks),
+        retry: config.webhooks.retry,
+        logger,
+      }),
     },
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     onFailure,

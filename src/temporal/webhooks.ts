@@ -32,7 +32,13 @@ export function webhookWorkflowId(id: string): string {
 }
 
 /** Wakes or starts the workflow of a webhook when there is something to tell it of. Nothing here is on a run's way. */
-export function createWebhookWaker({ store, client, interval_ms, log, task_queue = TASK_QUEUE }: WebhookWakerOptions): WebhookWaker {
+export function createWebhookWaker({
+  store,
+  client,
+  interval_ms,
+  log,
+  task_queue = TASK_QUEUE,
+}: WebhookWakerOptions): WebhookWaker {
   let stopped = false
   let timer: NodeJS.Timeout | null = null
   let current = Promise.resolve()

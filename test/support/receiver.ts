@@ -3,7 +3,13 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { JsonObject } from '../../src/thread/json.ts'
 
-export type Told = { delivery: string; attempt: number; body: JsonObject & { type: string; data: JsonObject }; valid: boolean; at: number }
+export type Told = {
+  delivery: string
+  attempt: number
+  body: JsonObject & { type: string; data: JsonObject }
+  valid: boolean
+  at: number
+}
 /** Gives the status of the n-th answer (from 1), or null to keep the caller waiting; `headers` go with it. */
 export type Answerer = (told: Told, n: number) => { status: number; headers?: Record<string, string> } | null
 
@@ -44,7 +50,9 @@ export function isSigned(secret: string, header: string, body: string, now = Dat
   const parts = new Map(header.split(',').map((part) => part.split('=') as [string, string]))
   const seconds = Number(parts.get('t'))
   if (!(Math.abs(now / 1_000 - seconds) < 300)) return false
-  const expected = createHmac('sha256', secret).update(`${String(seconds)}.${body}`).digest()
+  const expected = createHmac('sha256', secret)
+    .update(`${String(seconds)}.${body}`)
+    .digest()
   const given = Buffer.from(parts.get('v1') ?? '', 'hex')
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
