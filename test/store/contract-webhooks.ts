@@ -19,7 +19,7 @@ export function webhooksContract(store: () => Store): void {
     const now = Date.now()
     const end = (seq: number, kind: 'RunFinished' | 'RunErrored' = 'RunFinished', at = now) => {
       const run_id = `run-${String(seq)}`
-      const ended = { ...event(seq, kind, { n: seq } as never, undefined, run_id), at }
+      const ended = { ...event(seq, kind, { n: seq, dispatch_id: run_id, attempt_count: 1 } as never, undefined, run_id), at }
       return store().engine.persist(batch(ref, epoch, [ended], { runs: [run(ref, run_id)] }))
     }
     return { ref, end }
