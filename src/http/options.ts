@@ -3,6 +3,7 @@ import type { Store } from '../store/store.ts'
 import type { ThreadGateway } from '../temporal/gateway.ts'
 import { allowNetworks, type AllowedNetworks } from '../webhooks/addresses.ts'
 import { createHeads, type Heads } from './streams/heads.ts'
+import { createTurns, type Turns } from './streams/turns.ts'
 
 /** An agent as /v1/agents shows it; the registry's own summaries fit. */
 export type AgentSummary = {
@@ -93,6 +94,7 @@ export type HttpContext = {
   /** Streams open in this process. */
   streams: { open: number }
   heads: Heads
+  turns: Turns
   /** Fires when the app closes: open streams end. */
   closing: AbortSignal
 }
@@ -115,6 +117,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     agents: typeof agents === 'function' ? agents : () => agents,
     streams: { open: 0 },
     heads: createHeads(options.store, limits.poll_ms, closing),
+    turns: createTurns(),
     closing,
   }
 }

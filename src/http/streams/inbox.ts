@@ -1,4 +1,5 @@
 import type { LiveBus, LiveFrame } from '../../live/bus.ts'
+import type { Turns } from './turns.ts'
 
 /** Frames that concern readers. */
 export type ReaderFrame = Exclude<LiveFrame, { type: 'sync' | 'missed' }>
@@ -19,14 +20,21 @@ export interface Inbox {
 const MAX_FRAMES = 2_000
 const MAX_UNITS = 1_000_000
 
-/** Listens from this moment on; `signal` closes it. */
-export function openInbox(bus: LiveBus, tenant: string, thread_id: string, signal: AbortSignal): Inbox {
+/** Listens from this moment on; `signal` closes it. A reader is woken in its turn, or at once where nothing is said of turns. */
+export function openInbox(
+  bus: LiveBus,
+  tenant: string,
+  thread_id: string,
+  signal: AbortSignal,
+  turns: Turns = (call) => call(),
+): Inbox {
   let frames: ReaderFrame[] = []
   let units = 0
   let lost = false
   let last_seq = 0
   let closed = signal.aborted
   let wake: (() => void) | null = null
+  let waking = false
 
   function tell(frame: ReaderFrame): void {
     if (closed) return
@@ -37,7 +45,15 @@ export function openInbox(bus: LiveBus, tenant: string, thread_id: string, signa
       // The reader is slow: what it misses live it finds in the log.
       lose()
     }
-    wake?.()
+    wakeSoon()
+  }
+  function wakeSoon(): void {
+    if (wake === null || waking) return
+    waking = true
+    turns(() => {
+      waking = false
+      wake?.()
+    })
   }
   function lose(): void {
     frames = []
@@ -51,7 +67,7 @@ export function openInbox(bus: LiveBus, tenant: string, thread_id: string, signa
       return
     }
     lose()
-    wake?.()
+    wakeSoon()
   })
 
   function close(): void {

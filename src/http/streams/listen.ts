@@ -7,9 +7,9 @@ import { openInbox, type Inbox } from './inbox.ts'
  * before looking anything up, so that nothing falls between.
  */
 export function listen(context: HttpContext, thread_id: string, gone: AbortSignal): Inbox {
-  const { bus, tenant, heads, closing } = context
+  const { bus, tenant, heads, turns, closing } = context
   const signal = AbortSignal.any([gone, closing])
-  const inbox = openInbox(bus, tenant, thread_id, signal)
+  const inbox = openInbox(bus, tenant, thread_id, signal, turns)
   const unwatch = heads.watch({ tenant, thread_id }, inbox)
   signal.addEventListener('abort', unwatch, { once: true })
   return {

@@ -13,6 +13,8 @@ const ENDED_MEMORY = 100
 export interface ThreadRuns {
   /** Takes a run in that began before the log was joined. */
   add(run_id: string, projection: RunProjection): void
+  /** Whether this open run has been seen before. */
+  knows(run_id: string | null): boolean
   log(event: LogEvent): OfRun[]
   live(frame: StepFrame): OfRun[]
   /** The log must be read before this frame can be placed. */
@@ -37,6 +39,7 @@ export function createThreadRuns(parentOf: (event: LogEvent) => string | null): 
 
   return {
     add: (run_id, projection) => void open.set(run_id, projection),
+    knows: (run_id) => run_id !== null && open.has(run_id),
     log(event) {
       const { run_id } = event
       if (run_id === null) return []

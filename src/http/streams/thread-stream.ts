@@ -46,7 +46,7 @@ export async function streamThread(context: HttpContext, options: ThreadStreamOp
     )
   const deliver = async (events: LogEvent[]): Promise<void> => {
     for (const event of events) {
-      if (event.kind === 'RunStarted') await noteParent(event)
+      if (event.kind === 'RunStarted' && !runs.knows(event.run_id)) await noteParent(event)
       await send(runs.log(event))
     }
   }
