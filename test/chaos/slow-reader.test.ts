@@ -11,7 +11,7 @@ const WORDS = 1_000
 const WORD_BYTES = 4_000
 const DELAY_MS = 2
 const SLOW = 5
-const BLOCKS = 4
+const BLOCKS = 6
 /** What the slow readers together may cost (bytes). */
 const MOST = SLOW * 8 * 1_048_576
 
@@ -63,12 +63,9 @@ async function run(n: number, slow: number): Promise<{ ms: number; highest: numb
   const fast = await openViewer(url)
   const lame = await Promise.all(Array.from({ length: slow }, () => openViewer(url, { bytes_a_second: 1_000 })))
   const sampling = sampleMemory(facts, 250)
-  const began = performance.now()
   const { body } = await client.call('POST', `/v1/threads/${thread}/messages`, { messages: [{ role: 'user', content: 'go' }] })
   await eventually(async () => (fast.text().includes('"run_finish"') ? true : undefined), 60_000)
-  const ms = performance.now() - began
   const samples = await sampling.stop()
-  console.log(`${String(slow)} slow readers: ${ms.toFixed(0)} ms`)
   expect(textOf(fast.text()) === answer, 'the fast reader has the whole answer').toBe(true)
   for (const each of lame) {
     // They are far behind, and were not waited for.
@@ -81,7 +78,10 @@ async function run(n: number, slow: number): Promise<{ ms: number; highest: numb
     expect(textOf(seen) === answer, 'a slow reader ends up with the whole answer').toBe(true)
   }
   for (const each of [fast, ...lame]) each.close()
-  expect((await client.call('GET', `/v1/runs/${body.run_id as string}`)).body.termination).toEqual({ type: 'natural_end' })
+  const { body: record } = await client.call('GET', `/v1/runs/${body.run_id as string}`)
+  expect(record.termination).toEqual({ type: 'natural_end' })
+  const ms = Date.parse(record.finished_at) - Date.parse(record.started_at)
+  console.log(`${String(slow)} slow readers: ${String(ms)} ms`)
   return { ms, highest: Math.max(...samples.map(({ held }) => held)) }
 }
 
@@ -89,8 +89,8 @@ test(`${String(SLOW)} readers of 1 KB/s neither slow a run nor fill the server`,
   await run(99, 0)
   const sides: { ms: number; highest: number }[][] = [[], []]
   for (let n = 0; n < BLOCKS; n++) sides[n % 2]?.push(await run(n, n % 2 === 0 ? 0 : SLOW))
-  const mean = (values: number[] = []): number => values.reduce((sum, value) => sum + value, 0) / values.length
-  const [alone = 0, beside = 0] = sides.map((side) => mean(side.map(({ ms }) => ms)))
+  // The quickest of each side: what else the machine does only ever adds.
+  const [alone = 0, beside = 0] = sides.map((side) => Math.min(...side.map(({ ms }) => ms)))
   const [before = 0, during = 0] = sides.map((side) => Math.max(...side.map(({ highest }) => highest)))
   console.log(
     `a run of ${megabytes(answer.length)} MiB: ${alone.toFixed(0)} ms with a fast reader, ${beside.toFixed(0)} ms with ${String(SLOW)} slow ones beside it, ratio ${(beside / alone).toFixed(2)}; memory held at most ${megabytes(before)} and ${megabytes(during)} MiB`,

@@ -41,7 +41,7 @@ export function openInbox(
     if (frame.type === 'events') last_seq = Math.max(last_seq, frame.last_seq)
     frames.push(frame)
     units += sizeOf(frame)
-    if (frames.length > MAX_FRAMES || units > MAX_UNITS) {
+    if (frames.length > MAX_FRAMES || (units > MAX_UNITS && units - largest() > MAX_UNITS)) {
       // The reader is slow: what it misses live it finds in the log.
       lose()
     }
@@ -54,6 +54,10 @@ export function openInbox(
       waking = false
       wake?.()
     })
+  }
+  /** One frame may be larger than all others may be together: the whole of a long step, for somebody who has just come. */
+  function largest(): number {
+    return frames.reduce((most, frame) => Math.max(most, sizeOf(frame)), 0)
   }
   function lose(): void {
     frames = []
