@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePort } from '../support/free-port.ts'
 import { startTemporal } from '../support/engine.ts'
@@ -11,8 +12,9 @@ import { watchRun } from '../streams/support/watch.ts'
 /** `WEFT_STREAM_CUTS` cuts (60), by the seed `WEFT_STREAM_SEED` (from the clock). */
 const CUTS = Number(process.env['WEFT_STREAM_CUTS'] ?? '60')
 const SEED = Number(process.env['WEFT_STREAM_SEED'] ?? String(Date.now() % 1_000_000))
-/** One API process is killed at so many cuts' distance. */
+/** One API process is killed, and all processes' bus connections are, at so many cuts' distance. */
 const KILL_EVERY = 50
+const DEAFEN_EVERY = 20
 const AT_ONCE = 4
 const random = randomFrom(SEED)
 
@@ -59,15 +61,32 @@ function startApi(port: number): Started {
   return place.start({ ...env, WEFT_ROLE: 'api', PORT: String(port) })
 }
 
+/** Ends the connections that listen and notify: what was on its way is lost. */
+async function deafen(): Promise<number> {
+  const admin = new pg.Client({ connectionString: postgres.url })
+  await admin.connect()
+  const { rowCount } = await admin.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'LISTEN %' OR query LIKE 'SELECT pg_notify(%'",
+  )
+  await admin.end()
+  return rowCount ?? 0
+}
+
 test(
   `${String(CUTS)} cuts at any byte, two API processes of which one is killed again and again, and attempts that fail`,
   async () => {
     let kills = 0
     let runs = 0
+    let deafened = 0
+    let deaf_at = DEAFEN_EVERY
     let failed: unknown
     const killing = (async () => {
       while (failed === undefined && proxy.cuts() < CUTS) {
         await new Promise((resolve) => setTimeout(resolve, 50))
+        if (proxy.cuts() >= deaf_at) {
+          deaf_at = proxy.cuts() + DEAFEN_EVERY
+          deafened += await deafen()
+        }
         if (proxy.cuts() < (kills + 0.5) * KILL_EVERY) continue
         const victim = apis[kills % 2]
         if (victim === undefined) return
@@ -96,10 +115,11 @@ test(
       ),
     )
     await killing
-    const facts = `${String(proxy.cuts())} cuts (${String(proxy.cutsInHead())} in the head, ${String(proxy.cutsNoted())} during an attempt that failed), ${String(connections)} connections, ${String(runs)} runs, ${String(endpoint.broken())} attempts broken off, ${String(kills)} kills of an API process, ${String(Math.round((Date.now() - began) / 1_000))} s, seed ${String(SEED)}`
+    const facts = `${String(proxy.cuts())} cuts (${String(proxy.cutsInHead())} in the head, ${String(proxy.cutsNoted())} during an attempt that failed), ${String(connections)} connections, ${String(runs)} runs, ${String(endpoint.broken())} attempts broken off, ${String(kills)} kills of an API process, ${String(deafened)} bus connections ended, ${String(Math.round((Date.now() - began) / 1_000))} s, seed ${String(SEED)}`
     console.log(facts)
     if (failed !== undefined) throw new Error(`${String(failed)} (${facts})`, { cause: failed })
     expect(kills).toBeGreaterThan(0)
+    expect(deafened).toBeGreaterThan(0)
     expect(proxy.cutsNoted()).toBeGreaterThan(0)
   },
   30_000 + CUTS * 1_500,

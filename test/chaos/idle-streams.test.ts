@@ -48,7 +48,8 @@ test(
     const held = samples.map((sample) => sample.held)
     const [first, last] = [lowest(held.slice(0, third)), lowest(held.slice(-third))]
     const each = (lowest(held) - lowest(before.map((sample) => sample.held))) / STREAMS
-    const resident = (lowest(samples.map((sample) => sample.resident)) - lowest(before.map((sample) => sample.resident))) / STREAMS
+    const resident =
+      (lowest(samples.map((sample) => sample.resident)) - lowest(before.map((sample) => sample.resident))) / STREAMS
     console.log(
       `${String(STREAMS)} idle streams for ${String(SECONDS)} s: ${(each / 1_024).toFixed(1)} KiB of JavaScript memory each (${(resident / 1_024).toFixed(1)} KiB resident), ${megabytes(first)} MiB in the first third, ${megabytes(last)} MiB in the last`,
     )
@@ -57,8 +58,7 @@ test(
     expect(viewers.every((viewer) => viewer.isOpen())).toBe(true)
     await client.run('at last', { thread_id: ids[7] })
     const hearing = viewers.filter((_, n) => n % THREADS === 7)
-    for (const viewer of hearing)
-      await eventually(async () => (/run_finish|RunFinished/.test(viewer.text()) ? true : undefined))
+    for (const viewer of hearing) await eventually(async () => (/run_finish|RunFinished/.test(viewer.text()) ? true : undefined))
     for (const viewer of viewers) viewer.close()
   },
   60_000 + SECONDS * 1_500,

@@ -32,24 +32,30 @@ afterAll(async () => {
   await endpoint.close()
 })
 
-/** Of whole frames only. */
-function textOf(all: string): string {
+/** Of whole frames only: the text, and the longest piece in which it came. */
+function readText(all: string): { text: string; longest: number } {
   let text = ''
+  let longest = 0
   for (const block of all.split('\n\n').slice(0, -1)) {
     const line = block.split('\n').find((each) => each.startsWith('data: '))
     if (line === undefined) continue
     const data = JSON.parse(line.slice(6)) as { event_type: string; delta: string }
     if (data.event_type === 'step_start') text = ''
-    if (data.event_type === 'text_delta') text += data.delta
+    if (data.event_type !== 'text_delta') continue
+    text += data.delta
+    longest = Math.max(longest, data.delta.length)
   }
-  return text
+  return { text, longest }
 }
 
 /** What it has seen in the end: one that was cut off because it took so little comes back with its cursor. */
 async function readOn(url: string, viewer: Viewer): Promise<string> {
   if (viewer.text().includes('"run_finish"')) return viewer.text()
   const before = viewer.text().slice(0, viewer.text().lastIndexOf('\n\n') + 2)
-  const cursor = before.match(/^id: (.+)$/gm)?.at(-1)?.slice(4)
+  const cursor = before
+    .match(/^id: (.+)$/gm)
+    ?.at(-1)
+    ?.slice(4)
   const again = await openViewer(cursor === undefined ? `${url}?from=start` : `${url}?cursor=${cursor}`)
   await eventually(async () => (again.text().includes('"run_finish"') ? true : undefined), 30_000)
   again.close()
@@ -66,22 +72,26 @@ async function run(n: number, slow: number): Promise<{ ms: number; highest: numb
   const { body } = await client.call('POST', `/v1/threads/${thread}/messages`, { messages: [{ role: 'user', content: 'go' }] })
   await eventually(async () => (fast.text().includes('"run_finish"') ? true : undefined), 60_000)
   const samples = await sampling.stop()
-  expect(textOf(fast.text()) === answer, 'the fast reader has the whole answer').toBe(true)
+  expect(readText(fast.text()).text === answer, 'the fast reader has the whole answer').toBe(true)
   for (const each of lame) {
     // They are far behind, and were not waited for.
     expect(each.bytes()).toBeLessThan(40_000)
     each.hurry()
   }
+  let dropped = 0
   for (const each of lame) {
     await eventually(async () => (each.text().includes('"run_finish"') || !each.isOpen() ? true : undefined), 30_000)
-    const seen = await readOn(url, each)
-    expect(textOf(seen) === answer, 'a slow reader ends up with the whole answer').toBe(true)
+    const seen = readText(await readOn(url, each))
+    expect(seen.text === answer, 'a slow reader ends up with the whole answer').toBe(true)
+    // What it missed came out of the log in one piece.
+    if (seen.longest > 100 * WORD_BYTES) dropped += 1
   }
   for (const each of [fast, ...lame]) each.close()
   const { body: record } = await client.call('GET', `/v1/runs/${body.run_id as string}`)
   expect(record.termination).toEqual({ type: 'natural_end' })
   const ms = Date.parse(record.finished_at) - Date.parse(record.started_at)
-  console.log(`${String(slow)} slow readers: ${String(ms)} ms`)
+  console.log(`${String(slow)} slow readers, ${String(dropped)} of them dropped to the log: ${String(ms)} ms`)
+  expect(dropped).toBe(slow)
   return { ms, highest: Math.max(...samples.map(({ held }) => held)) }
 }
 

@@ -14,7 +14,10 @@ export type WordEndpoint = OpenAiServer & {
  * Answers a message `thread <name> …` by a tool call, then by `words` words; every answer's first attempt is broken off
  * in its middle, at another word each time. Some words have more bytes than letters.
  */
-export async function startWordEndpoint(random: () => number, { words, delay_ms }: { words: number; delay_ms: number }): Promise<WordEndpoint> {
+export async function startWordEndpoint(
+  random: () => number,
+  { words, delay_ms }: { words: number; delay_ms: number },
+): Promise<WordEndpoint> {
   const attempts = new Map<string, number>()
   const accepted = new Map<string, string>()
   let broken = 0
@@ -23,10 +26,16 @@ export async function startWordEndpoint(random: () => number, { words, delay_ms 
     script(request) {
       const thread = threadOf(request)
       if (request.messages.at(-1)?.role === 'user')
-        return { kind: 'tools', calls: [{ id: `call-${thread}-${String(request.messages.length)}`, name: 'get_weather', args: '{"city":"Oslo"}' }] }
+        return {
+          kind: 'tools',
+          calls: [{ id: `call-${thread}-${String(request.messages.length)}`, name: 'get_weather', args: '{"city":"Oslo"}' }],
+        }
       const attempt = (attempts.get(thread) ?? 0) + 1
       attempts.set(thread, attempt)
-      const text = Array.from({ length: words }, (_, n) => `${thread}/${String(attempt)}/${String(n)}${n % 7 === 0 ? 'é😀' : ''}`).join(' ')
+      const text = Array.from(
+        { length: words },
+        (_, n) => `${thread}/${String(attempt)}/${String(n)}${n % 7 === 0 ? 'é😀' : ''}`,
+      ).join(' ')
       if (attempt % 2 === 1) {
         broken += 1
         const cut_after = 1 + Math.floor((random() * words) / 2)
@@ -37,7 +46,12 @@ export async function startWordEndpoint(random: () => number, { words, delay_ms 
       return { kind: 'text', text, delay_ms }
     },
   })
-  return { ...server, accepted: (thread) => accepted.get(thread), broken: () => broken, breaking: () => Date.now() < breaking_until }
+  return {
+    ...server,
+    accepted: (thread) => accepted.get(thread),
+    broken: () => broken,
+    breaking: () => Date.now() < breaking_until,
+  }
 }
 
 function threadOf({ messages }: ChatRequest): string {
