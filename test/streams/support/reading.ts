@@ -30,6 +30,7 @@ export async function readThrough({ url, path, post, take, signal }: ReadOptions
       url: new URL(location ?? post?.path ?? path, url),
       ...(location === null && post !== undefined ? { post } : {}),
       last,
+      signal,
       located: (found) => {
         if (location === null) location = `${found}/stream`
       },
@@ -53,19 +54,25 @@ type Connection = {
   url: URL
   post?: { body: object; key: string }
   last: string | null
+  signal: AbortSignal | undefined
   located: (location: string) => void
   take: (frame: Frame) => boolean
 }
 
 /** One connection, to its end: `lost`, a status that is no success, or `done`. */
-function connection({ url, post, last, located, take }: Connection): Promise<'lost' | 'done' | number> {
+function connection({ url, post, last, signal, located, take }: Connection): Promise<'lost' | 'done' | number> {
   return new Promise((resolve) => {
     const headers = {
       accept: 'text/event-stream',
       ...(last === null ? {} : { 'last-event-id': last }),
       ...(post === undefined ? {} : { 'content-type': 'application/json', 'idempotency-key': post.key }),
     }
-    const asked = request(url, { method: post === undefined ? 'GET' : 'POST', headers, agent: false })
+    const asked = request(url, {
+      method: post === undefined ? 'GET' : 'POST',
+      headers,
+      agent: false,
+      ...(signal === undefined ? {} : { signal }),
+    })
     asked.on('error', () => resolve('lost'))
     asked.on('response', (response) => {
       response.on('error', () => resolve('lost'))

@@ -3,6 +3,9 @@ import { checkLog } from '../../support/check-log.ts'
 import type { WordEndpoint } from './endpoint.ts'
 import { readThrough, Screen } from './reading.ts'
 
+/** A run and all its readers are through by then. */
+const WITHIN_MS = 60_000
+
 export type Watched = { run_id: string; connections: number; attempts: number }
 
 /**
@@ -15,6 +18,7 @@ export async function watchRun(proxy: string, api: () => string, thread: string,
   expect([201, 409]).toContain(made.status)
   const [run, watcher] = [new Screen(), new Screen()]
   const log: any[] = []
+  const signal = AbortSignal.timeout(WITHIN_MS)
   const body = { agent_id: 'default', thread_id: thread, messages: [{ role: 'user', content: `thread ${thread}` }] }
   const reports = await Promise.all([
     readThrough({
@@ -22,8 +26,9 @@ export async function watchRun(proxy: string, api: () => string, thread: string,
       path: '/v1/runs',
       post: { path: '/v1/runs', body, key: `run-of-${thread}` },
       take: (frame) => run.take(frame),
+      signal,
     }),
-    readThrough({ url: proxy, path: `/v1/threads/${thread}/stream?from=start`, take: (frame) => watcher.take(frame) }),
+    readThrough({ url: proxy, path: `/v1/threads/${thread}/stream?from=start`, take: (frame) => watcher.take(frame), signal }),
     readThrough({
       url: proxy,
       path: `/v1/threads/${thread}/events/stream`,
@@ -31,8 +36,10 @@ export async function watchRun(proxy: string, api: () => string, thread: string,
         log.push(data)
         return data.kind === 'RunFinished' || data.kind === 'RunErrored'
       },
+      signal,
     }),
   ])
+  expect(signal.aborted, `${thread}: somebody waits for ever; log up to ${String(log.at(-1)?.kind)}`).toBe(false)
   const accepted = endpoint.accepted(thread)
   for (const [name, screen] of Object.entries({ run, watcher })) {
     const at = `${thread}, ${name}`
