@@ -8,10 +8,10 @@ import { openViewer, type Viewer } from '../streams/support/viewer.ts'
 
 /** A long answer, more than the sockets between hold, with readers who take 1 KB a second of it. */
 const WORDS = 1_000
-const WORD_BYTES = 4_000
+const WORD_BYTES = 10_000
 const DELAY_MS = 2
-const SLOW = 5
-const BLOCKS = 6
+const SLOW = 3
+const BLOCKS = 4
 /** What the slow readers together may cost (bytes). */
 const MOST = SLOW * 8 * 1_048_576
 
@@ -75,7 +75,7 @@ async function run(n: number, slow: number): Promise<{ ms: number; highest: numb
   expect(readText(fast.text()).text === answer, 'the fast reader has the whole answer').toBe(true)
   for (const each of lame) {
     // They are far behind, and were not waited for.
-    expect(each.bytes()).toBeLessThan(40_000)
+    expect(each.bytes()).toBeLessThan(100_000)
     each.hurry()
   }
   let dropped = 0
@@ -107,4 +107,4 @@ test(`${String(SLOW)} readers of 1 KB/s neither slow a run nor fill the server`,
   )
   expect(beside / alone).toBeLessThan(1.25)
   expect(during - before).toBeLessThan(MOST)
-}, 180_000)
+}, 240_000)
