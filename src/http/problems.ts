@@ -54,6 +54,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   dispatch_not_found: { status: 404, title: 'There is no such dispatch' },
   webhook_not_found: { status: 404, title: 'There is no such webhook' },
   run_not_found: { status: 404, title: 'There is no such run' },
+  invalid_decision: { status: 400, title: 'The decision is not clear' },
   ticket_not_found: { status: 404, title: 'Nothing waits for this decision' },
   nothing_to_interrupt: { status: 404, title: 'Nothing is active and nothing is queued' },
   method_not_allowed: { status: 405, title: 'This address has other methods' },

@@ -51,6 +51,8 @@ function pathText(path: readonly PropertyKey[]): string {
 function sentence(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.input === undefined && /^Invalid input/.test(issue.message))
     return `must be ${article(issue.expected)}`
+  if (issue.code === 'unrecognized_keys')
+    return `must not have ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')}: nothing has this name here`
   return /^[a-z]/.test(issue.message) ? issue.message : `is not valid: ${issue.message}`
 }
 

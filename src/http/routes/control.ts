@@ -96,7 +96,7 @@ function decisionRoute(kind: 'run' | 'thread'): Route {
     summary: 'Decide on a tool call that waits',
     body: postDecision,
     responses: { '202': { description: 'Submitted', schema: decisionAccepted } },
-    problems: ['run_not_found', 'thread_not_found', 'ticket_not_found', 'already_decided', 'payload_too_large', ...COMMON],
+    problems: ['run_not_found', 'thread_not_found', 'ticket_not_found', 'already_decided', 'invalid_decision', 'payload_too_large', ...COMMON],
     handle: (context, input) => decide(context, kind, input),
   })
 }

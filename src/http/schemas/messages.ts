@@ -33,7 +33,7 @@ export const inputContent = z.union([z.string(), z.array(inputPart).min(1)], {
 })
 const visibility = z.enum(['external', 'internal'])
 export const messageInput = z
-  .object({
+  .strictObject({
     id: messageId.optional(),
     role,
     content: inputContent,
@@ -43,7 +43,7 @@ export const messageInput = z
   .meta({ id: 'MessageInput' })
 /** A pending message's new wording; what is not given stays. */
 export const messageEdit = z
-  .object({
+  .strictObject({
     role: role.optional(),
     content: inputContent,
     visibility: visibility.optional(),
