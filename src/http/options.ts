@@ -1,5 +1,6 @@
 import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
+import type { Json } from '../thread/json.ts'
 import type { ThreadGateway } from '../temporal/gateway.ts'
 import { allowNetworks, type AllowedNetworks } from '../webhooks/addresses.ts'
 import { createHeads, type Heads } from './streams/heads.ts'
@@ -29,6 +30,11 @@ export type HttpOptions = {
   agents: readonly AgentSummary[] | (() => readonly AgentSummary[])
   /** Every row and workflow id is scoped by it. */
   tenant?: string
+  /**
+   * What does not fit when a tool is given these arguments, in words that name the fields; null if they fit, or if
+   * this process does not know the tool. Without it edited arguments are first checked when the tool runs.
+   */
+  checkArguments?: (tool_name: string, args: Json) => Promise<string | null>
   version?: string
   /** How operators reach the same threads; shown in /docs. */
   temporal?: { cli: string; address: string; namespace: string }
@@ -83,6 +89,7 @@ export type HttpContext = {
   gateway: ThreadGateway
   bus: LiveBus
   tenant: string
+  checkArguments: ((tool_name: string, args: Json) => Promise<string | null>) | null
   version: string
   temporal: { cli: string; address: string; namespace: string } | null
   workerPing: (() => Promise<void>) | null
@@ -107,6 +114,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     gateway: options.gateway,
     bus: options.bus,
     tenant: options.tenant ?? 'default',
+    checkArguments: options.checkArguments ?? null,
     version: options.version ?? '0.0.0',
     temporal: options.temporal ?? null,
     workerPing: options.workerPing ?? null,

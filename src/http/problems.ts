@@ -6,6 +6,7 @@ export type HttpProblemCode =
   | 'invalid_request'
   | 'malformed_json'
   | 'invalid_cursor'
+  | 'invalid_arguments'
   | 'unknown_agent'
   | 'parent_cycle'
   | 'parent_not_found'
@@ -43,6 +44,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   malformed_json: { status: 400, title: 'The body is not JSON' },
   invalid_cursor: { status: 400, title: 'The cursor is not valid' },
   webhook_refused: { status: 400, title: 'The service may not call this address' },
+  invalid_decision: { status: 400, title: 'The decision is not clear' },
+  invalid_arguments: { status: 400, title: 'The edited arguments do not fit the tool' },
   unknown_agent: { status: 400, title: 'There is no such agent' },
   parent_cycle: { status: 400, title: 'A thread cannot be its own ancestor' },
   parent_not_found: { status: 400, title: 'The parent thread does not exist' },
@@ -54,7 +57,6 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   dispatch_not_found: { status: 404, title: 'There is no such dispatch' },
   webhook_not_found: { status: 404, title: 'There is no such webhook' },
   run_not_found: { status: 404, title: 'There is no such run' },
-  invalid_decision: { status: 400, title: 'The decision is not clear' },
   ticket_not_found: { status: 404, title: 'Nothing waits for this decision' },
   nothing_to_interrupt: { status: 404, title: 'Nothing is active and nothing is queued' },
   method_not_allowed: { status: 405, title: 'This address has other methods' },

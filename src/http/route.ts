@@ -49,7 +49,9 @@ export function route<
   Q extends z.ZodObject | undefined = undefined,
   B extends Schema | undefined = undefined,
 >(spec: RouteSpec<P, Q, B>): Route {
-  return { ...spec, query: strict(spec.query), body: strict(spec.body) } as unknown as Route
+  // A command's fields stand in its body: one that stands in the address instead would be left out without a word.
+  const query = spec.query ?? (spec.body === undefined ? undefined : z.object({}))
+  return { ...spec, query: strict(query), body: strict(spec.body) } as unknown as Route
 }
 
 /** What is misspelt would be left out without a word, and something else done than the caller thinks. */

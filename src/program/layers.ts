@@ -15,6 +15,7 @@ import { startSweep } from '../temporal/sweep.ts'
 import { createWebhookWaker } from '../temporal/webhooks.ts'
 import type { ThreadSettings } from '../thread/state.ts'
 import { allowNetworks } from '../webhooks/addresses.ts'
+import { argumentsCheck } from './agents.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
 import { metricsListener } from './metrics-listener.ts'
@@ -80,6 +81,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     store,
     bus,
     gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs }),
+    checkArguments: argumentsCheck(agents),
     agents: () =>
       agents.list().map(({ description, ...agent }) => ({ ...agent, ...(description === null ? {} : { description }) })),
     version: VERSION,

@@ -85,9 +85,8 @@ export function queueRoutes(): Route[] {
 
 /** The revision is read first: of a queue that changes meanwhile it is then too old, which a later change finds out. */
 async function readQueue(context: HttpContext, thread_id: string): Promise<{ tag: string; response: HttpResponse }> {
-  const { id, queue_revision } = await requireThread(context, thread_id)
+  const { id, queue_revision, parked } = await requireThread(context, thread_id)
   const ref = refOf(context, id)
-  const parked = await context.store.conversation.isParked(ref)
   const items = (await context.store.conversation.listPending(ref)).map(presentPending)
   const tag = tagOf('queue', queue_revision)
   return { tag, response: json({ items, total: items.length, queue_revision, parked }, 200, { ETag: tag }) }
