@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { config as loadDotenv } from 'dotenv'
@@ -27,6 +28,8 @@ export type Config = {
   continueAsNewEvery: number
   commandTimeoutMs: number
   storeTimeoutMs: number
+  /** `networks`: addresses beyond the open internet that may be called. `retry`: times in ms. */
+  webhooks: { networks: string[]; retry: { first_ms: number; give_up_ms: number } }
   /** Where programs are looked for, in order. */
   searchPath: string[]
   /** Outlives the checkout; holds downloaded or built programs. */
@@ -140,6 +143,14 @@ const SCHEMA = {
   WEFT_CONTINUE_AS_NEW_EVERY: whole(0, 1_000_000, 0),
   WEFT_COMMAND_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 5_000),
   WEFT_STORE_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 900),
+  WEFT_WEBHOOK_NETWORKS: z
+    .string()
+    .default('')
+    .transform((value) => value.split(/[\s,]+/).filter((network) => network !== ''))
+    .refine((networks) => networks.every(isNetwork))
+    .catch(fault('IP addresses or networks with commas between, for example 10.0.0.0/8')),
+  WEFT_WEBHOOK_RETRY_MS: whole(1, MAX_TIMER_MS, 5_000),
+  WEFT_WEBHOOK_GIVE_UP_MS: whole(1, MAX_TIMER_MS, 86_400_000),
 }
 type Variables = { [K in keyof typeof SCHEMA]: z.output<(typeof SCHEMA)[K]> }
 
@@ -195,6 +206,10 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
     continueAsNewEvery: vars.WEFT_CONTINUE_AS_NEW_EVERY,
     commandTimeoutMs: vars.WEFT_COMMAND_TIMEOUT_MS,
     storeTimeoutMs: vars.WEFT_STORE_TIMEOUT_MS,
+    webhooks: {
+      networks: vars.WEFT_WEBHOOK_NETWORKS,
+      retry: { first_ms: vars.WEFT_WEBHOOK_RETRY_MS, give_up_ms: vars.WEFT_WEBHOOK_GIVE_UP_MS },
+    },
     searchPath: (env['PATH'] ?? env['Path'] ?? '').split(delimiter).filter((directory) => directory !== ''),
     cacheDir: cacheDir(env),
   }
@@ -240,6 +255,12 @@ function contradictions(vars: Variables): string[] {
     mistakes.push('TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH (or their _DATA) must be set together.')
   }
   return mistakes
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const most = isIP(address) === 4 ? 32 : 128
+  return isIP(address) !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
 }
 
 /** Whether only this machine can reach the host. */

@@ -19,6 +19,10 @@ export type EventPayloads = { [K in EventKind]: z.output<(typeof PAYLOAD_SCHEMAS
 
 export const EVENT_KINDS = Object.keys(PAYLOAD_SCHEMAS) as EventKind[]
 
+export function isEventKind(name: string): name is EventKind {
+  return Object.hasOwn(PAYLOAD_SCHEMAS, name)
+}
+
 const stream = {
   thread_id: id,
   run_id: id.nullable(),

@@ -2,6 +2,9 @@ import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { Json } from '../thread/json.ts'
 import type { ThreadGateway } from '../temporal/gateway.ts'
+import { allowNetworks, type AllowedNetworks } from '../webhooks/addresses.ts'
+import { createHeads, type Heads } from './streams/heads.ts'
+import { createTurns, type Turns } from './streams/turns.ts'
 
 /** An agent as /v1/agents shows it; the registry's own summaries fit. */
 export type AgentSummary = {
@@ -40,6 +43,8 @@ export type HttpOptions = {
   /** What /metrics answers with; without it the page says only that nothing is measured. */
   metrics?: MetricsPage
   log?: HttpLog
+  /** Private networks that webhooks may be in; none if absent. */
+  webhook_networks?: AllowedNetworks
   limits?: Partial<HttpLimits>
 }
 
@@ -58,7 +63,7 @@ export type HttpLimits = {
   /** Longest `timeout_ms` of a wait. */
   wait_max_ms: number
   heartbeat_ms: number
-  /** How often an idle stream looks into the log, should a notification have been lost. */
+  /** How often it is looked how far the followed logs go, should a notification have been lost. */
   poll_ms: number
   /** A reader that takes nothing for so long is cut off; it can come back with its cursor. */
   stall_ms: number
@@ -90,16 +95,20 @@ export type HttpContext = {
   workerPing: (() => Promise<void>) | null
   metrics: MetricsPage | null
   log: HttpLog
+  webhook_networks: AllowedNetworks
   limits: HttpLimits
   agents: () => readonly AgentSummary[]
   /** Streams open in this process. */
   streams: { open: number }
+  heads: Heads
+  turns: Turns
   /** Fires when the app closes: open streams end. */
   closing: AbortSignal
 }
 
 export function createContext(options: HttpOptions, closing: AbortSignal): HttpContext {
   const { agents } = options
+  const limits = { ...DEFAULT_LIMITS, ...options.limits }
   return {
     store: options.store,
     gateway: options.gateway,
@@ -111,9 +120,12 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     workerPing: options.workerPing ?? null,
     metrics: options.metrics ?? null,
     log: options.log ?? { error: () => {}, warn: () => {} },
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    webhook_networks: options.webhook_networks ?? allowNetworks([]),
+    limits,
     agents: typeof agents === 'function' ? agents : () => agents,
     streams: { open: 0 },
+    heads: createHeads(options.store, limits.poll_ms, closing),
+    turns: createTurns(),
     closing,
   }
 }

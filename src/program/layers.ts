@@ -1,5 +1,6 @@
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
+import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
 import { createActivities } from '../../activities/index.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
 import type { Config } from '../config.ts'
@@ -11,7 +12,9 @@ import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
 import { startSweep } from '../temporal/sweep.ts'
+import { createWebhookWaker } from '../temporal/webhooks.ts'
 import type { ThreadSettings } from '../thread/state.ts'
+import { allowNetworks } from '../webhooks/addresses.ts'
 import { argumentsCheck } from './agents.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
@@ -57,9 +60,16 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
   const metrics = createMetrics(store)
-  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, metrics)
   const client = new Client({ connection, namespace })
+  const observers = [metrics.observe]
+  const observe: typeof metrics.observe = (events) => {
+    for (const each of observers) each(events)
+  }
+  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, observe)
   if (worker !== null) {
+    const waker = createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: logger })
+    observers.push(waker.observe)
+    shutdown.add('The look for webhooks', waker.stop)
     const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
     shutdown.add('The sweep for lost workflows', stop)
   }
@@ -78,6 +88,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     temporal: { cli: temporal.cli ?? 'temporal', address: temporal.address, namespace },
     ...(worker === null ? {} : { workerPing: () => worker.ping() }),
     metrics,
+    webhook_networks: allowNetworks(config.webhooks.networks),
     log: logger,
   })
   const server = await listen(app.app, config.host, config.port)
@@ -113,7 +124,12 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }
 
-async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettings, metrics: Metrics): Promise<WorkerService> {
+async function addWorker(
+  base: Foundations,
+  bus: LiveBus,
+  settings: ThreadSettings,
+  observe: Metrics['observe'],
+): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
@@ -122,7 +138,15 @@ async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettin
     connection,
     namespace,
     identity,
-    activities: createActivities({ store, bus, agents, settings, worker_id: identity, observe: metrics.observe, logger }),
+    activities: {
+      ...createActivities({ store, bus, agents, settings, worker_id: identity, observe, logger }),
+      ...createWebhookActivities({
+        store,
+        allowed: allowNetworks(config.webhooks.networks),
+        retry: config.webhooks.retry,
+        logger,
+      }),
+    },
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     onFailure,
   })

@@ -27,6 +27,7 @@ export function conversationRows(database: Database): ConversationRows {
     ...dispatchRows(database),
     ...ticketRows(database),
     listEvents: (tenant, query) => listEvents(database, tenant, query),
+    runStartedBefore: (ref, seq) => runStartedBefore(database, ref, seq),
     eventValue: (ref, seq, path) => eventValue(database, ref, seq, path),
   }
 }
@@ -38,11 +39,12 @@ async function listEvents(
   query: EventQuery,
 ): Promise<{ events: LogEvent[]; last_seq: number }> {
   const of = query.run_id === undefined ? sql`` : sql`and e.run_id = ${query.run_id}`
+  const kinds = query.kinds === undefined ? sql`` : sql`and e.kind = any(${[...query.kinds]}::text[])`
   const { rows } = await database.run((db) =>
     sql<{ last_seq: number } & Parameters<typeof toStoredEvent>[1]>`
       select t.last_seq, e.* from weft.threads t left join lateral (
         select ${eventColumns} from weft.events e
-        where e.tenant = t.tenant and e.thread_id = t.id and e.seq > ${query.after_seq}::bigint ${of}
+        where e.tenant = t.tenant and e.thread_id = t.id and e.seq > ${query.after_seq}::bigint ${of} ${kinds}
         order by e.seq limit ${query.limit}::int
       ) e on true
       where t.tenant = ${tenant} and t.id = ${query.thread_id} and t.deleted_at is null
@@ -52,6 +54,22 @@ async function listEvents(
     events: rows.filter((row) => row.seq !== null).map((row) => toStoredEvent(query.thread_id, row)),
     last_seq: rows[0]?.last_seq ?? 0,
   }
+}
+
+async function runStartedBefore(database: Database, ref: ThreadRef, seq: number): Promise<string | null> {
+  const row = await database.run((db) =>
+    db
+      .selectFrom('weft.events')
+      .select('run_id')
+      .where('tenant', '=', ref.tenant)
+      .where('thread_id', '=', ref.thread_id)
+      .where('seq', '<=', seq)
+      .where('kind', '=', 'RunStarted')
+      .orderBy('seq', 'desc')
+      .limit(1)
+      .executeTakeFirst(),
+  )
+  return row?.run_id ?? null
 }
 
 async function eventValue(database: Database, ref: ThreadRef, seq: number, path: string[]): Promise<Json | undefined> {

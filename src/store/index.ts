@@ -6,6 +6,7 @@ import { engineRows } from './engine-rows.ts'
 import { migrate } from './migrate.ts'
 import type { Store } from './store.ts'
 import { threadRows } from './thread-rows.ts'
+import { webhookRows } from './webhook-rows.ts'
 
 export { DataDirInUse, lockDataDir } from './data-dir-lock.ts'
 export { StoreBroken } from './failures.ts'
@@ -28,6 +29,7 @@ export async function createStore(options: StoreOptions): Promise<Store> {
     conversation: conversationRows(database),
     engine: engineRows(database),
     agents: agentVersionRows(database),
+    webhooks: webhookRows(database),
     migrate: () => migrate(database),
     ping: async () => {
       await database.run((db) => sql`select 1`.execute(db))

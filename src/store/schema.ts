@@ -38,6 +38,36 @@ export type Tables = {
   'weft.staged': Owned & { run_id: string; step: number; attempt: number; part: string; value: JsonColumn<Json> }
   'weft.snapshots': Owned & { event_seq: number; snapshot: JsonColumn<Snapshot> }
   'weft.commands': Owned & { command_id: string; body_hash: string; at: number; reply: JsonColumn<Reply> }
+  'weft.webhooks': {
+    tenant: string
+    id: string
+    url: string
+    kinds: EventKind[]
+    description: string | null
+    secret: string
+    created_at: number
+    updated_at: number
+    disabled_at: number | null
+    disabled_reason: string | null
+    last_delivered_at: number | null
+    last_failed_at: number | null
+    last_status: number | null
+    last_error: string | null
+  }
+  'weft.webhook_deliveries': Owned & {
+    webhook_id: string
+    delivery_id: string
+    run_id: string | null
+    seq: number
+    kind: EventKind
+    status: Generated<'pending' | 'delivered' | 'failed'>
+    attempts: Generated<number>
+    next_at: number
+    last_status: number | null
+    last_error: string | null
+    created_at: number
+    updated_at: number
+  }
   'weft.agent_versions': { version: string; agent_id: string; spec: JsonColumn<JsonObject> }
   'weft.migrations': { name: string; checksum: string; applied_at: number }
 }

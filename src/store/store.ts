@@ -1,10 +1,11 @@
 import type { LogEvent } from '../thread/envelope.ts'
-import type { Decider } from '../thread/event.ts'
+import type { Decider, EventKind } from '../thread/event.ts'
 import type { Json, JsonObject } from '../thread/json.ts'
 import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
 import type { LoadResult, PersistBatch, PersistResult, ThreadRef } from '../thread/ports.ts'
 import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
 import type { LedgerEntry, PendingEntry } from '../thread/state.ts'
+import type { WebhookRows } from './webhook-store.ts'
 
 /**
  * The store's contract, satisfied by one Postgres dialect that PGlite or `pg` serves. Every row belongs to a tenant.
@@ -16,6 +17,7 @@ export interface Store {
   readonly conversation: ConversationRows
   readonly engine: EngineRows
   readonly agents: AgentVersionRows
+  readonly webhooks: WebhookRows
   /** Runs the numbered migrations that have not run, each once, under a lock that other processes wait for. */
   migrate(): Promise<{ applied: string[] }>
   /** One trivial round trip. */
@@ -101,6 +103,8 @@ export interface ThreadRows {
     id: string,
     children: 'detach' | 'reject' | 'cascade',
   ): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
+  /** The last stored number of each of these threads; unknown and deleted ones are left out. */
+  lastSeqs(refs: readonly ThreadRef[]): Promise<(ThreadRef & { last_seq: number })[]>
   /**
    * Threads that go on by themselves, since they have an open run or a queue that is not parked: oldest change first
    * and after `after`, for the sweep that wakes those whose workflow was lost.
@@ -132,7 +136,8 @@ export type MessageFilter = {
 }
 export type RunFilter = { thread_id?: string; status?: RunStatus }
 export type DispatchFilter = { thread_id?: string; status?: DispatchRecord['status'] }
-export type EventQuery = { thread_id: string; run_id?: string; after_seq: number; limit: number }
+/** `kinds`: only events of these kinds. */
+export type EventQuery = { thread_id: string; run_id?: string; kinds?: readonly EventKind[]; after_seq: number; limit: number }
 /** `position`: the place in the queue, from 1. */
 export type PendingRow = PendingEntry & { content: Content; position: number }
 /** A call that waits for a decision, or for a result from outside. */
@@ -203,6 +208,8 @@ export interface ConversationRows extends ExportReads {
   listTickets(tenant: string, filter: { thread_id?: string }, page: PageRequest): Promise<Page<TicketRow>>
   /** Events after a number, ascending. `last_seq` is the thread's last stored number. */
   listEvents(tenant: string, query: EventQuery): Promise<{ events: LogEvent[]; last_seq: number }>
+  /** The run that had started last when the log was at `seq`, open or ended by then; null where none had. */
+  runStartedBefore(ref: ThreadRef, seq: number): Promise<string | null>
   /** A value inside one event's payload, or undefined. */
   eventValue(ref: ThreadRef, seq: number, path: string[]): Promise<Json | undefined>
 }

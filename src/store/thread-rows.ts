@@ -1,4 +1,5 @@
 import { sql, type SelectQueryBuilder } from 'kysely'
+import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
 import { forkThread } from './fork.ts'
 import { decodeCursor, toPage } from './page.ts'
@@ -31,6 +32,16 @@ export function threadRows(database: Database): ThreadRows {
         return await readThread(tx, tenant, id)
       }),
     delete: (tenant, id, children) => database.long((tx) => deleteThread(tx, tenant, id, children)),
+    lastSeqs: async (refs) => {
+      if (refs.length === 0) return []
+      const { rows } = await database.run((db) =>
+        sql<ThreadRef & { last_seq: number }>`
+          select t.tenant, t.id as thread_id, t.last_seq
+          from unnest(${refs.map((ref) => ref.tenant)}::text[], ${refs.map((ref) => ref.thread_id)}::text[]) as r (tenant, id)
+          join weft.threads t on t.tenant = r.tenant and t.id = r.id and t.deleted_at is null`.execute(db),
+      )
+      return rows
+    },
     listOpen: ({ updated_before, limit, after }) =>
       database.run((db) =>
         db

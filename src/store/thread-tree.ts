@@ -5,16 +5,9 @@ import type { Tx } from './schema.ts'
 import type { ThreadPatch, ThreadRows } from './store.ts'
 
 const OWNED = [
-  'events',
-  'messages',
-  'pending',
-  'runs',
-  'dispatches',
-  'tickets',
-  'staged',
-  'snapshots',
-  'commands',
+  ...(['events', 'messages', 'pending', 'runs', 'dispatches', 'tickets', 'staged', 'snapshots', 'commands'] as const),
   'lineage',
+  'webhook_deliveries',
 ] as const
 
 /** Applies a patch to one thread; `null` when there is no such thread. Nothing is written on `cycle` and the like. */

@@ -6,6 +6,7 @@ import { receiptsContract } from './contract-receipts.ts'
 import { refsContract } from './contract-refs.ts'
 import { threadsContract } from './contract-threads.ts'
 import { ticketsContract } from './contract-tickets.ts'
+import { webhooksContract } from './contract-webhooks.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /** What every store must do, whichever program serves its dialect. `store` is asked for inside tests. */
@@ -18,4 +19,5 @@ export function storeContract(store: () => Store): void {
   pendingContract(store)
   receiptsContract(store)
   ticketsContract(store)
+  webhooksContract(store)
 }

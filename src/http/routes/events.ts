@@ -81,9 +81,14 @@ async function list(
   const after_seq = input.query.cursor === undefined ? 0 : decodeEventCursor(scope, input.query.cursor)
   if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
   const limit = input.query.limit ?? DEFAULT_LIMIT
-  const { events } = await context.store.conversation.listEvents(context.tenant, { ...source, after_seq, limit: limit + 1 })
+  const { kinds } = input.query
+  const query = { ...source, ...(kinds === undefined ? {} : { kinds }), after_seq, limit: limit + 1 }
+  const { events, last_seq } = await context.store.conversation.listEvents(context.tenant, query)
   const shown = events.slice(0, limit)
-  const next_cursor = eventCursor(scope, shown.at(-1)?.event_seq ?? after_seq)
+  // Of a few kinds, what lies behind the last one shown has been looked at as well.
+  const reached =
+    kinds === undefined || events.length > limit ? (shown.at(-1)?.event_seq ?? after_seq) : Math.max(after_seq, last_seq)
+  const next_cursor = eventCursor(scope, reached)
   return json({ items: shown.map((event) => presentEvent(event, scope)), next_cursor, has_more: events.length > limit, limit })
 }
 
@@ -98,7 +103,7 @@ async function follow(
   const after_seq = cursor === undefined ? 0 : decodeEventCursor(source.scope, cursor)
   if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
   const inbox = listen(context, source.thread_id, input.gone)
-  return { kind: 'stream', run: streamEvents.bind(null, context, { ...source, after_seq, inbox }) }
+  return { kind: 'stream', run: streamEvents.bind(null, context, { ...source, kinds: input.query.kinds, after_seq, inbox }) }
 }
 
 async function sourceOf(context: HttpContext, kind: Kind, id: string): Promise<Source> {

@@ -14,6 +14,7 @@ import { runRoutes } from './runs.ts'
 import { serviceRoutes } from './service.ts'
 import { submitRoutes } from './submit.ts'
 import { threadRoutes } from './threads.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 /** Every route of the service, in the order of their matching (fixed names before ids). */
 export function allRoutes(): Route[] {
@@ -32,6 +33,7 @@ export function allRoutes(): Route[] {
     ...mailboxRoutes(),
     ...controlRoutes(),
     ...eventRoutes(),
+    ...webhookRoutes(),
     ...serviceRoutes(allRoutes),
   ]
 }

@@ -16,6 +16,8 @@ type P<K extends EventKind> = Payloads[K]
 export type ProjectionOptions = {
   /** The stream is to end when the run waits: `suspend` says so then, and no `run_waiting` comes before. */
   ends_on_wait: boolean
+  /** The run's parent, where the reader joins behind the event that tells of it. */
+  parent_run_id?: string | null
   /** The reader has seen the end of a step that paused no later than with this event. */
   closed_until?: number
 }
@@ -37,7 +39,7 @@ export interface RunProjection {
 }
 
 export function createRunProjection(run_id: string, options: ProjectionOptions): RunProjection {
-  let parent_run_id: string | null = null
+  let parent_run_id: string | null = options.parent_run_id ?? null
   let started = false
   let ended = false
   let waiting: { seq: number; reason: string; tickets: Tickets } | null = null

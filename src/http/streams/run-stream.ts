@@ -71,13 +71,14 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
     await suspend()
     sync()
     while (there && !projection.ended && !sink.signal.aborted) {
-      const frame = await inbox.take(context.limits.poll_ms)
+      const frame = await inbox.take()
       if (frame === 'closed') break
-      if (frame === 'idle' || frame === 'lost') {
+      if (frame === 'idle') continue
+      if (frame === 'lost') {
         there = await log.catchUp()
-        if (frame === 'lost') sync()
+        sync()
       } else if (frame.type === 'events') there = await log.take(frame)
-      else if (frame.type !== 'sync') {
+      else {
         if (projection.behind(frame)) there = await log.catchUp()
         await send(projection.live(frame))
         if (projection.takeGap()) sync()
