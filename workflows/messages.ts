@@ -16,18 +16,10 @@ import type { ThreadShell } from './shell.ts'
 /** Every command as a signal and as an update of the same name, and the queries. Set before anything is awaited. */
 export function registerHandlers(shell: ThreadShell): void {
   // First, so that signals that are here already come in the order of their arrival and not of their names.
-  setDefaultSignalHandler((name: string, ...args: unknown[]) => {
-    shell.signal(name, args[0])
-  })
+  setDefaultSignalHandler((name: string, ...args: unknown[]) => shell.signal(name, args[0]))
   for (const type of COMMAND_TYPES) {
     const description = DESCRIPTIONS[type]
-    setHandler(
-      defineSignal<[unknown]>(type),
-      (raw: unknown) => {
-        shell.signal(type, raw)
-      },
-      { description },
-    )
+    setHandler(defineSignal<[unknown]>(type), (raw: unknown) => shell.signal(type, raw), { description })
     setHandler(defineUpdate<Answer, [unknown]>(type), (raw: unknown) => shell.update(type, raw), {
       description,
       validator: (raw: unknown) => {

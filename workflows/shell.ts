@@ -48,15 +48,27 @@ export class ThreadShell {
   }
 
   /** A signal has no answer; before the state is loaded it waits its turn. */
-  signal(type: string, raw: unknown): void {
+  async signal(type: string, raw: unknown): Promise<void> {
+    await this.#reportsFirst()
     const input = this.#inbox.command(type, raw, 'signal')
     if (this.#state === null) this.#early.push({ input })
     else this.#take(this.#state, input)
   }
 
-  update(type: string, raw: unknown): Answer | Promise<Answer> {
+  async update(type: string, raw: unknown): Promise<Answer> {
+    await this.#reportsFirst()
     const input = this.#inbox.command(type, raw, 'update')
     return this.#state === null ? this.#answerOnceLoaded(input) : this.#answer(this.#state, input)
+  }
+
+  /**
+   * A task brings commands before the reports of effects; here they come after them. A task whose worker has died may
+   * have stored what a report led to, and the task that does it again brings also the commands of people who have seen
+   * that: a decision on a ticket that is not there yet. Nothing but the rest of the same task is waited for.
+   */
+  async #reportsFirst(): Promise<void> {
+    let looks = 0
+    if (this.#state !== null) await CancellationScope.nonCancellable(() => condition(() => looks++ > 0))
   }
 
   view<T>(of: (state: ThreadState) => T): T | { loading: true } {
