@@ -7,6 +7,7 @@ import type { EventRow } from './event-log.ts'
 import { toJsonText } from './json-text.ts'
 import { pendingContent } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
+import { madeOf, marksOf } from '../thread/repair/traces.ts'
 import { ticketChanges } from './ticket-rows.ts'
 
 export type Writing = {
@@ -54,6 +55,7 @@ function some(rows: unknown[]): RawBuilder<unknown> | null {
 }
 
 function messageRows({ resolved }: Writing): object[] {
+  const made = madeOf(resolved)
   return resolved.flatMap((event) => {
     if (event.kind !== 'MessageCommitted') return []
     const { message_id, message_seq, role, content, visibility, step, interrupted, metadata } = event.payload
@@ -70,18 +72,24 @@ function messageRows({ resolved }: Writing): object[] {
       metadata: metadata ?? null,
       created_at: event.at,
       read_by_step: event.payload.read_by_step ?? null,
+      event_seq: event.seq,
+      caused_by: event.caused_by ?? null,
+      made: made.get(event.seq) ?? null,
     }
   })
 }
 
-function runRows({ batch, records }: Writing): { runs: object[]; dispatches: object[]; ended: string[] } {
+function runRows({ batch, records, resolved }: Writing): { runs: object[]; dispatches: object[]; ended: string[] } {
   // One statement may touch a row once, so of a run that is named twice the last record counts.
   const runs = [...new Map(records.map((record) => [record.run_id, record])).values()]
   const dispatches = [...new Map(batch.runs.map(({ dispatch }) => [dispatch.dispatch_id, dispatch])).values()]
+  const marks = marksOf(resolved)
+  const queued = new Map(resolved.flatMap((event) => (event.kind === 'RunQueued' ? [[event.run_id, event.seq]] : [])))
   return {
     runs: runs.map((record) => {
       const { run_id, dispatch_id, status, created_at } = record
-      return { run_id, dispatch_id, status, created_at, record }
+      const traces = { marks: marks.get(run_id) ?? {}, queued_seq: queued.get(run_id) ?? null }
+      return { run_id, dispatch_id, status, created_at, record, ...traces }
     }),
     dispatches: dispatches.map((record) => {
       const { dispatch_id, status, created_at } = record
@@ -91,13 +99,20 @@ function runRows({ batch, records }: Writing): { runs: object[]; dispatches: obj
   }
 }
 
+type Told = { event_seq: number | null; caused_by: string | null }
+const UNTOLD: Told = { event_seq: null, caused_by: null }
+
 /** The latest content of what was delivered or edited and still waits. The queue itself, in its order, is the thread's. */
 function pendingRows({ batch, resolved }: Writing): object[] {
   const waiting = batch.queue === null ? null : new Set(batch.queue.map((entry) => entry.pending_id))
-  const given = new Map<string, object>()
+  const given = new Map<string, Told>()
   for (const event of resolved) {
     const row = pendingContent(event)
-    if (row !== null && (waiting?.has(row.pending_id) ?? true)) given.set(row.pending_id, row)
+    if (row === null || !(waiting?.has(row.pending_id) ?? true)) continue
+    // The number is that of the delivery, whatever is edited after; a row that is there already keeps it.
+    const told = event.kind === 'PendingDelivered' ? { event_seq: event.seq, caused_by: event.caused_by ?? null } : UNTOLD
+    const { event_seq, caused_by } = given.get(row.pending_id) ?? told
+    given.set(row.pending_id, { ...row, event_seq, caused_by })
   }
   return [...given.values()]
 }

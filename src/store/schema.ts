@@ -3,6 +3,8 @@ import type { EventKind } from '../thread/event.ts'
 import type { Json, JsonObject } from '../thread/json.ts'
 import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
 import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
+import type { Lost } from '../thread/repair/facts.ts'
+import type { Made, Marks } from '../thread/repair/traces.ts'
 import type { Reply } from '../thread/reply.ts'
 import type { PendingEntry, Snapshot } from '../thread/state.ts'
 
@@ -11,13 +13,15 @@ export type Tables = {
   'weft.threads': ThreadsTable
   'weft.events': EventsTable
   'weft.messages': MessagesTable
-  'weft.pending': Owned & { pending_id: string; content: JsonColumn<Content> }
+  'weft.pending': Owned & { pending_id: string; content: JsonColumn<Content>; event_seq: number | null; caused_by: string | null }
   'weft.runs': Owned & {
     run_id: string
     dispatch_id: string
     status: RunStatus
     created_at: number
     record: JsonColumn<RunRecord>
+    marks: ColumnType<Marks, string | undefined, string>
+    queued_seq: number | null
   }
   'weft.dispatches': Owned & {
     dispatch_id: string
@@ -38,6 +42,14 @@ export type Tables = {
   'weft.snapshots': Owned & { event_seq: number; snapshot: JsonColumn<Snapshot> }
   'weft.commands': Owned & { command_id: string; body_hash: string; at: number; reply: JsonColumn<Reply> }
   'weft.agent_versions': { version: string; agent_id: string; spec: JsonColumn<JsonObject> }
+  'weft.lost': Owned & {
+    what: Lost['what']
+    from_seq: number
+    to_seq: number
+    ref: string
+    kinds: JsonColumn<string[] | null>
+    found_at: number
+  }
   'weft.migrations': { name: string; checksum: string; applied_at: number }
 }
 
@@ -62,6 +74,7 @@ type ThreadsTable = {
   queue: ColumnType<PendingEntry[], string | undefined, string>
   epoch: Generated<number>
   last_seq: Generated<number>
+  kept_from: Generated<number>
   created_at: number
   updated_at: number
   deleted_at: number | null
@@ -93,4 +106,7 @@ type MessagesTable = Owned & {
   metadata: JsonColumn<JsonObject | null>
   created_at: number
   read_by_step: number | null
+  event_seq: number | null
+  caused_by: string | null
+  made: JsonColumn<Made | null>
 }

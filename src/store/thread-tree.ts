@@ -3,7 +3,18 @@ import { toJsonText } from './json-text.ts'
 import type { Tx } from './schema.ts'
 import type { ThreadPatch, ThreadRows } from './store.ts'
 
-const OWNED = ['events', 'messages', 'pending', 'runs', 'dispatches', 'tickets', 'staged', 'snapshots', 'commands'] as const
+const OWNED = [
+  'events',
+  'messages',
+  'pending',
+  'runs',
+  'dispatches',
+  'tickets',
+  'staged',
+  'snapshots',
+  'commands',
+  'lost',
+] as const
 
 /** Applies a patch to one thread; `null` when there is no such thread. Nothing is written on `cycle` and the like. */
 export async function patchThread(

@@ -10,13 +10,15 @@ import type { LedgerEntry, PendingEntry, Snapshot, ThreadSettings } from './stat
  * workflow code and so remove the fence against `process`, `fetch` and `setTimeout`.
  */
 export interface ThreadActivities {
-  loadThread(input: ThreadRef): Promise<LoadResult>
+  loadThread(input: LoadInput): Promise<LoadResult>
   persist(batch: ThreadBatch): Promise<PersistResult>
   runModelStep(input: ModelStepInput): Promise<ModelStepResult>
   runTool(input: ToolInput): Promise<ToolOutcome>
 }
 
 export type ThreadRef = { tenant: string; thread_id: string }
+/** `epoch`: the caller's own, which the store may have forgotten. */
+export type LoadInput = ThreadRef & { epoch?: number }
 
 /**
  * Loading takes the next epoch under a lock, so that an earlier life of the thread can write no more. A thread the
@@ -177,6 +179,7 @@ export type StagedMessage = MessageInput & { boundary?: 'next_step' | 'on_natura
 /** What effects report back into `decide`. */
 export type Report =
   | { type: 'loaded' }
+  | { type: 'adopted'; known_seq: number; store_seq: number }
   | { type: 'model_done'; run_id: string; step: number; attempt: number; result: ModelStepResult }
   | { type: 'tool_done'; run_id: string; step: number; tool_call_id: string; attempt: number; outcome: ToolOutcome }
   | { type: 'tick' }

@@ -10,7 +10,7 @@ import { resumeRun } from './runs.ts'
 import { settleCalls } from './settle.ts'
 
 /** What a person or a program has decided of a ticket. */
-type Verdict =
+export type Verdict =
   { kind: 'approved'; edited: boolean; remember: boolean } | { kind: 'answered' } | { kind: 'denied'; reason: string | null }
 
 /** An answer to an open ticket (source: seed 000, `decide`; the design's table in 4.3). */
@@ -40,7 +40,8 @@ export function decideTicket(draft: Draft, command: DecisionCommand): JsonObject
   }
 }
 
-function judge(command: DecisionCommand): Verdict {
+/** What a decision says, in the words of the design's table. */
+export function judge(command: DecisionCommand): Verdict {
   const { payload } = command
   if (command.action === 'cancel') return { kind: 'denied', reason: command.reason ?? textOf(payload, 'reason') }
   if (isObject(payload) && 'result' in payload) return { kind: 'answered' }
@@ -84,14 +85,21 @@ function record(
     payload: {
       ...common,
       step: call.step,
-      approved: verdict.kind !== 'denied',
-      // An outside tool has nothing of its own to run: approving it without a result answers it with the approval.
-      answered: verdict.kind === 'answered' || (verdict.kind === 'approved' && call.disposition === 'external'),
-      edited_args_seq: verdict.kind === 'approved' && verdict.edited ? received.seq : null,
-      remember: verdict.kind === 'approved' && verdict.remember,
+      ...resolution(verdict, call, received.seq),
     },
   })
   return received.seq
+}
+
+/** What a verdict means for its call. `received`: the number of the event that holds the decision's payload. */
+export function resolution(verdict: Verdict, call: ToolCall, received: number) {
+  return {
+    approved: verdict.kind !== 'denied',
+    // An outside tool has nothing of its own to run: approving it without a result answers it with the approval.
+    answered: verdict.kind === 'answered' || (verdict.kind === 'approved' && call.disposition === 'external'),
+    edited_args_seq: verdict.kind === 'approved' && verdict.edited ? received : null,
+    remember: verdict.kind === 'approved' && verdict.remember,
+  }
 }
 
 function carryOut(

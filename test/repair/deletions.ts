@@ -1,0 +1,140 @@
+import { sql } from 'kysely'
+import { expect } from 'vitest'
+import { repairThread } from '../../activities/repair-thread.ts'
+import type { Database } from '../../src/store/database.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { EventKind } from '../../src/thread/event.ts'
+import type { ThreadRef } from '../../src/thread/ports.ts'
+import type { Lost } from '../../src/thread/repair/facts.ts'
+import { fromStore } from '../../src/thread/state-init.ts'
+import { SETTINGS } from '../thread/given.ts'
+import { choices, live, picture } from './life.ts'
+
+/** What nothing but the event itself tells, or nothing once the rest has moved on (see docs/reconcile.md). */
+const LOST_WITH_ITS_EVENT: ReadonlySet<EventKind> = new Set([
+  ...([
+    'MailboxDecisionReceived',
+    'MailboxTimeout',
+    'MailboxResumeFailed',
+    'RunRescheduled',
+    'CommandRejected',
+    'ThreadUpdated',
+  ] as const),
+  ...([
+    'PendingDelivered',
+    'PendingUndelivered',
+    'PendingEdited',
+    'PendingRetracted',
+    'PendingReordered',
+    'PendingHeld',
+  ] as const),
+  ...(['PendingReleased', 'QueueParked', 'QueueResumed', 'ToolPermissionExpired'] as const),
+])
+/** These need what comes before them in their run. */
+const BY_NEIGHBOURS: ReadonlySet<EventKind> = new Set(['RunWaiting', 'ToolPermissionResolved', 'ToolPermissionRequested'])
+const TABLES = ['events', 'messages', 'runs', 'dispatches', 'tickets', 'pending', 'snapshots'] as const
+
+/** A random life, random deletions by plain SQL, a repair: what is there is as it was, what is not is reported. */
+export async function checkDeletions(database: Database, store: Store, seed: number): Promise<{ deleted: number; back: number }> {
+  const ref: ThreadRef = { tenant: 'acme', thread_id: `life-${String(seed)}` }
+  await live(store, ref, seed, 30)
+  const before = await picture(store, ref)
+  expect(await repairThread({ store }, ref), 'nothing to mend in a whole thread').toEqual(
+    expect.not.objectContaining({ events: 1 }),
+  )
+  const gone = await remove(database, ref, choices(seed + 10_000))
+
+  await repairThread({ store }, ref)
+  const after = await picture(store, ref)
+  const lost = await store.repair.listLost(ref.tenant, { thread_id: ref.thread_id, limit: 1_000 })
+
+  const isLost = (what: Lost['what'], number: number, id = ''): boolean =>
+    lost.some((one) => one.what === what && (id === '' ? one.from_seq <= number && number <= one.to_seq : one.ref === id))
+  const now = new Map(after.events.map((event) => [event.event_seq, event]))
+  const clean = gone.messages.size + gone.runs.size + gone.pending.size === 0
+  for (const event of before.events) {
+    const found = now.get(event.event_seq)
+    if (found === undefined) {
+      expect(isLost('events', event.event_seq), `${event.kind} ${String(event.event_seq)} is reported`).toBe(true)
+      if (clean && !BY_NEIGHBOURS.has(event.kind)) expect(LOST_WITH_ITS_EVENT, 'can be derived').toContain(event.kind)
+    } else {
+      if (found.payload['lost'] === undefined) expect(found).toEqual(event)
+      expect(isLost('events', event.event_seq)).toBe(false)
+    }
+  }
+  expect(after.events.length).toBeLessThanOrEqual(before.events.length)
+  const committed = new Set(
+    after.events.flatMap(({ kind, payload }) => (kind === 'MessageCommitted' ? [payload['message_seq']] : [])),
+  )
+  for (const message of before.messages) {
+    const found = after.messages.find(({ message_seq }) => message_seq === message.message_seq)
+    if (found !== undefined) expect(found).toEqual(message)
+    else {
+      expect(isLost('messages', message.message_seq)).toBe(true)
+      expect(committed).not.toContain(message.message_seq)
+    }
+  }
+  const whole = (run_id: string): boolean => before.events.every((event) => event.run_id !== run_id || now.has(event.event_seq))
+  for (const run of before.runs) {
+    const found = after.runs.find(({ run_id }) => run_id === run.run_id)
+    const named = [...after.messages, ...after.dispatches].some(({ run_id }) => run_id === run.run_id)
+    if (found === undefined && named) expect(isLost('run', 0, run.run_id), 'a run that something names is reported').toBe(true)
+    else if (found === undefined) expect(whole(run.run_id)).toBe(false)
+    else if (whole(run.run_id) || !gone.runs.has(run.run_id)) expect(found).toEqual(run)
+    const dispatch = after.dispatches.find(({ run_id }) => run_id === run.run_id)
+    if (whole(run.run_id)) expect(dispatch).toEqual(before.dispatches.find(({ run_id }) => run_id === run.run_id))
+  }
+  if (lost.every(({ what }) => what !== 'state')) {
+    expect(after.tickets).toEqual(before.tickets)
+    expect({ ...(after.thread as object), updated_at: 0 }).toEqual({ ...(before.thread as object), updated_at: 0 })
+  }
+  for (const entry of before.pending) {
+    const found = after.pending.find(({ pending_id }) => pending_id === entry.pending_id)
+    if (found !== undefined) expect(found).toEqual(entry)
+    else expect(isLost('pending', 0, entry.pending_id)).toBe(true)
+  }
+
+  const again = await repairThread({ store }, ref)
+  expect(
+    Object.values(again).reduce((sum, count) => sum + count, 0),
+    `a second pass mends nothing: ${JSON.stringify(again)}`,
+  ).toBe(0)
+  // A thread that has lost something is looked at closely each time.
+  const [surveyed] = await survey(store, ref)
+  if (lost.length === 0) expect(surveyed, 'nor does it look suspect any more').toMatchObject({ suspect: false })
+  const loaded = await store.engine.load(ref)
+  if (loaded.status !== 'loaded') throw new Error('the thread is there')
+  expect(fromStore(ref, { ...loaded, settings: SETTINGS }).needs_reconcile, 'the thread can go on').toBeNull()
+  return { deleted: gone.events, back: after.events.length - (before.events.length - gone.events) }
+}
+
+async function survey(store: Store, { tenant, thread_id }: ThreadRef) {
+  const all = await store.repair.survey(tenant, { after: '', limit: 10_000 })
+  return all.filter((one) => one.thread_id === thread_id)
+}
+
+type Gone = { events: number; messages: Set<string>; runs: Set<string>; pending: Set<string> }
+
+/** Each life loses another share of each table's rows: none, some, or all of them. */
+async function remove(database: Database, ref: ThreadRef, pick: (below: number) => number): Promise<Gone> {
+  const gone: Gone = { events: 0, messages: new Set(), runs: new Set(), pending: new Set() }
+  for (const table of TABLES) {
+    const share = [0, 0, 10, 40, 100][pick(5)] ?? 0
+    const rows = await database.run(async (db) => {
+      const found = await sql<{ at: string; row: Record<string, string> }>`
+        select ctid::text as at, to_json(t) as row from ${sql.table(`weft.${table}`)} t
+        where tenant = ${ref.tenant} and thread_id = ${ref.thread_id}`.execute(db)
+      const chosen = found.rows.filter(() => pick(100) < share)
+      for (const { at } of chosen) await sql`delete from ${sql.table(`weft.${table}`)} where ctid = ${at}::tid`.execute(db)
+      return chosen
+    })
+    for (const { row } of rows) {
+      if (table === 'events') gone.events += 1
+      if (table === 'messages') gone.messages.add(row['message_id'] ?? '')
+      if (table === 'runs' || table === 'dispatches')
+        gone.runs.add(row['run_id'] ?? (row['record'] as unknown as { run_id: string }).run_id ?? '')
+      if (table === 'pending') gone.pending.add(row['pending_id'] ?? '')
+    }
+  }
+  return gone
+}
