@@ -27,6 +27,10 @@ export type Config = {
   continueAsNewEvery: number
   commandTimeoutMs: number
   storeTimeoutMs: number
+  /** Between two repairs; 0: none but those by hand. */
+  reconcileIntervalMs: number
+  /** How old the events of finished runs may become; null: they are kept. */
+  eventRetentionMs: number | null
   /** Where programs are looked for, in order. */
   searchPath: string[]
   /** Outlives the checkout; holds downloaded or built programs. */
@@ -90,6 +94,14 @@ const url = (protocols: string[]) =>
     .optional()
     .catch(fault(`an address that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`, false))
 
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const duration = z
+  .string()
+  .regex(/^\d{1,9}(ms|s|m|h|d)$/)
+  .transform((value) => Number.parseInt(value, 10) * (UNITS[value.replace(/^\d+/, '')] ?? 1))
+  .optional()
+  .catch(fault('a time such as 30d, 12h, 90m, 45s or 500ms'))
+
 /** Turns any refusal of a variable into one sentence about what it must be. Addresses may hold passwords: not shown. */
 function fault(expected: string, show = true) {
   return (context: { value: unknown }): never => {
@@ -140,6 +152,8 @@ const SCHEMA = {
   WEFT_CONTINUE_AS_NEW_EVERY: whole(0, 1_000_000, 0),
   WEFT_COMMAND_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 5_000),
   WEFT_STORE_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 900),
+  WEFT_RECONCILE_INTERVAL_MS: whole(0, MAX_TIMER_MS, 900_000),
+  WEFT_EVENT_RETENTION: duration,
 }
 type Variables = { [K in keyof typeof SCHEMA]: z.output<(typeof SCHEMA)[K]> }
 
@@ -151,6 +165,13 @@ export function loadConfig(): Config {
   const path = resolve('.env')
   if (existsSync(path)) loadDotenv({ path, quiet: true })
   return readConfig(process.env)
+}
+
+/** Where the command line finds the service: WEFT_API, of `.env` too. */
+export function apiAddress(): string {
+  const path = resolve('.env')
+  if (existsSync(path)) loadDotenv({ path, quiet: true })
+  return process.env['WEFT_API']?.trim() || 'http://127.0.0.1:3000'
 }
 
 /** This process's environment for a child, with some variables set on top. */
@@ -188,6 +209,8 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
     continueAsNewEvery: vars.WEFT_CONTINUE_AS_NEW_EVERY,
     commandTimeoutMs: vars.WEFT_COMMAND_TIMEOUT_MS,
     storeTimeoutMs: vars.WEFT_STORE_TIMEOUT_MS,
+    reconcileIntervalMs: vars.WEFT_RECONCILE_INTERVAL_MS,
+    eventRetentionMs: vars.WEFT_EVENT_RETENTION ?? null,
     searchPath: (env['PATH'] ?? env['Path'] ?? '').split(delimiter).filter((directory) => directory !== ''),
     cacheDir: cacheDir(env),
   }

@@ -19,6 +19,7 @@ const MAY_KNOW: Record<string, string[]> = {
   'src/http': ['src/thread', 'src/store', 'src/live', 'src/temporal'],
   'src/config.ts': [],
   'src/start-error.ts': [],
+  'src/cli': ['src/thread', 'src/config.ts'],
   'src/main.ts': ['src/config.ts', 'src/program'],
   'src/program': [
     ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'src/metrics', 'activities'],

@@ -1,6 +1,6 @@
 import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
-import type { ThreadGateway } from '../temporal/gateway.ts'
+import type { Reconciler, ThreadGateway } from '../temporal/gateway.ts'
 
 /** An agent as /v1/agents shows it; the registry's own summaries fit. */
 export type AgentSummary = {
@@ -21,6 +21,8 @@ export type HttpLog = { error(facts: object, message: string): void; warn(facts:
 export type HttpOptions = {
   store: Store
   gateway: ThreadGateway
+  /** Starts repairs; without it their routes answer 503. */
+  reconciler?: Reconciler
   /** The process's own bus: in process, or over the database between processes. */
   bus: LiveBus
   agents: readonly AgentSummary[] | (() => readonly AgentSummary[])
@@ -76,6 +78,7 @@ export const DEFAULT_LIMITS: HttpLimits = {
 export type HttpContext = {
   store: Store
   gateway: ThreadGateway
+  reconciler: Reconciler | null
   bus: LiveBus
   tenant: string
   version: string
@@ -96,6 +99,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
   return {
     store: options.store,
     gateway: options.gateway,
+    reconciler: options.reconciler ?? null,
     bus: options.bus,
     tenant: options.tenant ?? 'default',
     version: options.version ?? '0.0.0',

@@ -10,9 +10,12 @@ export function resumeCursor(
   return last === undefined || last === '' ? cursor : last
 }
 
-/** Throws `cursor_expired` for a cursor that is ahead of the log, as it is after the store was set back. */
+/**
+ * Throws `cursor_expired` for a cursor that is ahead of the log, as it is after the store was set back, and for one
+ * behind which events have been dropped, being too old.
+ */
 export async function checkReach(context: HttpContext, thread_id: string, seq: number): Promise<void> {
-  const { last_seq } = await context.store.conversation.listEvents(context.tenant, { thread_id, after_seq: seq, limit: 1 })
-  if (seq > last_seq)
+  const log = await context.store.conversation.listEvents(context.tenant, { thread_id, after_seq: seq, limit: 1 })
+  if (seq > log.last_seq || seq < log.kept_from - 1)
     throw new HttpProblem('cursor_expired', 'The log does not reach this cursor any more; start again without one.')
 }

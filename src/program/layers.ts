@@ -10,7 +10,9 @@ import { createInProcessBus } from '../live/in-process.ts'
 import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
+import { createReconciler, scheduleRepairs } from '../temporal/reconciler.ts'
 import { startSweep } from '../temporal/sweep.ts'
+import { createThreadWorkflows } from '../temporal/thread-workflows.ts'
 import type { ThreadSettings } from '../thread/state.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
@@ -56,9 +58,12 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
   const metrics = createMetrics(store)
-  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, metrics)
   const client = new Client({ connection, namespace })
+  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, metrics, client)
   if (worker !== null) {
+    await scheduleRepairs(client, config.reconcileIntervalMs).catch((error: unknown) =>
+      logger.warn({ error: String(error) }, 'The schedule of repairs could not be set; they can be started by hand.'),
+    )
     const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
     shutdown.add('The sweep for lost workflows', stop)
   }
@@ -70,6 +75,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     store,
     bus,
     gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs }),
+    reconciler: createReconciler(client),
     agents: () =>
       agents.list().map(({ description, ...agent }) => ({ ...agent, ...(description === null ? {} : { description }) })),
     version: VERSION,
@@ -111,7 +117,13 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }
 
-async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettings, metrics: Metrics): Promise<WorkerService> {
+async function addWorker(
+  base: Foundations,
+  bus: LiveBus,
+  settings: ThreadSettings,
+  metrics: Metrics,
+  client: Client,
+): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
@@ -120,7 +132,11 @@ async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettin
     connection,
     namespace,
     identity,
-    activities: createActivities({ store, bus, agents, settings, worker_id: identity, observe: metrics.observe, logger }),
+    activities: createActivities({
+      ...{ store, bus, agents, settings, worker_id: identity, observe: metrics.observe, logger },
+      threads: createThreadWorkflows(client),
+      retention_ms: config.eventRetentionMs,
+    }),
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     onFailure,
   })

@@ -55,11 +55,11 @@ async function listEvents(
   database: Database,
   tenant: string,
   query: EventQuery,
-): Promise<{ events: LogEvent[]; last_seq: number }> {
+): Promise<{ events: LogEvent[]; last_seq: number; kept_from: number }> {
   const of = query.run_id === undefined ? sql`` : sql`and e.run_id = ${query.run_id}`
   const { rows } = await database.run((db) =>
-    sql<{ last_seq: number } & Parameters<typeof toStoredEvent>[1]>`
-      select t.last_seq, e.* from weft.threads t left join lateral (
+    sql<{ last_seq: number; kept_from: number } & Parameters<typeof toStoredEvent>[1]>`
+      select t.last_seq, t.kept_from, e.* from weft.threads t left join lateral (
         select ${eventColumns} from weft.events e
         where e.tenant = t.tenant and e.thread_id = t.id and e.seq > ${query.after_seq}::bigint ${of}
         order by e.seq limit ${query.limit}::int
@@ -70,6 +70,7 @@ async function listEvents(
   return {
     events: rows.filter((row) => row.seq !== null).map((row) => toStoredEvent(query.thread_id, row)),
     last_seq: rows[0]?.last_seq ?? 0,
+    kept_from: rows[0]?.kept_from ?? 1,
   }
 }
 

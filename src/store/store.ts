@@ -199,8 +199,8 @@ export interface ConversationRows {
   countDispatches(): Promise<{ status: DispatchStatus; count: number }[]>
   /** The open tickets, oldest first. */
   listTickets(tenant: string, filter: { thread_id?: string }, page: PageRequest): Promise<Page<TicketRow>>
-  /** Events after a number, ascending. `last_seq` is the thread's last stored number. */
-  listEvents(tenant: string, query: EventQuery): Promise<{ events: LogEvent[]; last_seq: number }>
+  /** Events after a number, ascending. `last_seq` is the thread's last stored number, `kept_from` the first that retention has left. */
+  listEvents(tenant: string, query: EventQuery): Promise<{ events: LogEvent[]; last_seq: number; kept_from: number }>
   /** A value inside one event's payload, or undefined. */
   eventValue(ref: ThreadRef, seq: number, path: string[]): Promise<Json | undefined>
 }

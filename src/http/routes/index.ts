@@ -3,6 +3,7 @@ import { controlRoutes } from './control.ts'
 import { eventRoutes } from './events.ts'
 import { mailboxRoutes } from './mailbox.ts'
 import { messageRoutes } from './messages.ts'
+import { reconcileRoutes } from './reconcile.ts'
 import { runRoutes } from './runs.ts'
 import { serviceRoutes } from './service.ts'
 import { submitRoutes } from './submit.ts'
@@ -18,6 +19,7 @@ export function allRoutes(): Route[] {
     ...mailboxRoutes(),
     ...controlRoutes(),
     ...eventRoutes(),
+    ...reconcileRoutes(),
     ...serviceRoutes(allRoutes),
   ]
 }
