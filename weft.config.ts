@@ -12,7 +12,7 @@ export default defineConfig({
       description: 'A general assistant with the example tools.',
       model: 'auto',
       system: 'You are a helpful assistant. Use your tools when they help.',
-      tools: ['get_weather', 'sleep', 'send_email', 'ask_user'],
+      tools: ['get_weather', 'sleep', 'send_email', 'ask_user', 'remember', 'remind'],
       limits: { max_steps: 50 },
     },
   ],

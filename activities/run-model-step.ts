@@ -25,6 +25,11 @@ type Failed = Extract<ModelStepResult, { kind: 'failed' }>
  * that `interrupted` always means that somebody asked for it.
  */
 export async function runModelStep(deps: ActivityDeps, input: ModelStepInput): Promise<ModelStepResult> {
+  const result = await takeStep(deps, input)
+  return result.kind === 'interrupted' ? result : { ...result, worker: deps.worker_id }
+}
+
+async function takeStep(deps: ActivityDeps, input: ModelStepInput): Promise<ModelStepResult> {
   const watch = watchStop(deps, input)
   try {
     const prepared = await patiently(watch, () => prepare(deps, input))
@@ -53,7 +58,7 @@ type Prepared = { record: RunRecord; transcript: MessageRow[]; run: RunAgent }
 async function prepare(deps: ActivityDeps, input: ModelStepInput): Promise<Prepared | Failed> {
   const { tenant, thread_id, run_id, agent_id, agent_version } = input
   const [record, transcript] = await Promise.all([
-    deps.store.conversation.getRun(tenant, run_id),
+    deps.store.conversation.getRun(tenant, run_id, thread_id),
     deps.store.conversation.transcript({ tenant, thread_id }, input.through_message_seq),
   ])
   if (record === null)
@@ -64,8 +69,8 @@ async function prepare(deps: ActivityDeps, input: ModelStepInput): Promise<Prepa
       error: 'the store does not know this run',
       retry_after_ms: null,
     }
-  const run = await resolveAgent(deps, { agent_id, agent_version, overrides: record.overrides })
-  if ('code' in run) return { kind: 'failed', retryable: false, retry_after_ms: null, ...run }
+  const run = await resolveAgent(deps, { tenant, thread_id }, { agent_id, agent_version, overrides: record.overrides })
+  if ('code' in run) return { kind: 'failed', retry_after_ms: null, ...run }
   return { record, transcript, run }
 }
 
@@ -114,7 +119,6 @@ async function answer(
       has_content: output.content().length > 0,
       has_text: output.text !== '',
       calls,
-      worker: deps.worker_id,
     }
   } catch (error) {
     if (!(error instanceof Stopped) || !watch.requested()) throw error

@@ -1,5 +1,7 @@
 import { parseArguments } from '../src/agent/arguments.ts'
 import type { AgentTool, ToolCallOptions } from '../src/agent/define-config.ts'
+import { ToolEffects } from '../src/agent/tool-effects.ts'
+import type { Effects } from '../src/agent/tool-effects.ts'
 import type { Json } from '../src/thread/json.ts'
 import type { Content, ToolCallPart } from '../src/thread/message.ts'
 import type { ToolInput, ToolOutcome } from '../src/thread/ports.ts'
@@ -11,7 +13,7 @@ import { failedResult, toolResult } from './tool-result.ts'
 import type { ToolResult } from './tool-result.ts'
 
 /**
- * Runs one tool call and stages its result. What the tool throws, arguments that do not fit and a time that is up
+ * Runs one tool call and stages its result; what a call that succeeded did through its context is in the outcome. What the tool throws, arguments that do not fit and a time that is up
  * are results with status `error`. Throws only when the worker stops or the activity is cut off: whether the tool
  * did its work is then unknown, and the workflow decides whether it may be tried again.
  */
@@ -23,11 +25,12 @@ export async function runTool(deps: ActivityDeps, input: ToolInput): Promise<Too
   const watch = watchStop(deps, input)
   try {
     const args = await patiently(watch, () => findArguments(deps, input))
-    const result = await execute(tool, input, args, watch)
+    const { result, effects } = await execute(deps, tool, input, args, watch)
     const { tenant, thread_id, run_id, step, attempt } = input
     const part = { part: `result:${input.tool_call_id}`, value: result.data }
     await patiently(watch, () => deps.store.engine.stage({ tenant, thread_id, run_id, step, attempt }, [part]))
-    return { kind: 'done', status: result.status, ...(result.message === undefined ? {} : { message: result.message }) }
+    const { status, message } = result
+    return { kind: 'done', status, ...(message === undefined ? {} : { message }), ...effects }
   } catch (error) {
     if (!(error instanceof Stopped)) throw error
     if (watch.requested()) return { kind: 'cancelled' }
@@ -49,28 +52,47 @@ async function findArguments({ store }: ActivityDeps, input: ToolInput): Promise
   return parts.find((part): part is ToolCallPart => part.type === 'tool_call' && part.tool_call_id === tool_call_id)?.arguments
 }
 
-async function execute(tool: AgentTool, input: ToolInput, args: Json | undefined, watch: StopWatch): Promise<ToolResult> {
-  if (args === undefined) return failedResult('the arguments of this call are no longer stored')
+type Executed = { result: ToolResult; effects: Effects }
+
+/** A call that went wrong: whatever it did through its context is dropped. */
+function failed(message: string): Executed {
+  return { result: failedResult(message), effects: {} }
+}
+
+async function execute(
+  { store }: ActivityDeps,
+  tool: AgentTool,
+  input: ToolInput,
+  args: Json | undefined,
+  watch: StopWatch,
+): Promise<Executed> {
+  if (args === undefined) return failed('the arguments of this call are no longer stored')
   const parsed = await parseArguments(input.tool_name, tool, args)
-  if (!parsed.ok) return failedResult(parsed.message)
+  if (!parsed.ok) return failed(parsed.message)
   const timeout = new AbortController()
   const { tenant, thread_id, run_id } = input
+  const doing = new ToolEffects({ tenant, thread_id, run_id }, () =>
+    patiently(watch, () => store.engine.sharedState({ tenant, thread_id })),
+  )
   const options: ToolCallOptions = {
     toolCallId: input.tool_call_id,
     abortSignal: AbortSignal.any([watch.signal, timeout.signal]),
-    context: { tenant, thread_id, run_id },
+    context: doing.context,
     messages: [],
   }
   const limit = timeLimit(tool, timeout)
   try {
-    const value = await watch.race(Promise.race([limit.expired, call(tool, parsed.value, options)]))
-    return toolResult(value)
+    const work = call(tool, parsed.value, options).then(async (value) => ({ value, effects: await doing.finish() }))
+    const { value, effects } = await watch.race(Promise.race([limit.expired, work]))
+    const result = toolResult(value)
+    return { result, effects: result.status === 'success' ? effects : {} }
   } catch (error) {
     // A tool that listens to its signal fails because of the stop: that is no result.
     if (error instanceof Stopped || watch.signal.aborted) throw new Stopped('the activity must stop')
-    if (timeout.signal.aborted) return failedResult(`the tool did not finish within ${String(tool.timeoutMs)} ms`)
-    return failedResult(error instanceof Error && error.message !== '' ? error.message : String(error))
+    if (timeout.signal.aborted) return failed(`the tool did not finish within ${String(tool.timeoutMs)} ms`)
+    return failed(error instanceof Error && error.message !== '' ? error.message : String(error))
   } finally {
+    doing.close()
     limit.clear()
   }
 }

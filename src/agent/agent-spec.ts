@@ -24,6 +24,7 @@ export type AgentSpec = {
   agent_id: string
   model: string
   allowed_models: string[]
+  /** Null in the spec of an agent whose system prompt is made for each run; such a run's own spec has it. */
   system: string | null
   tools: ToolSpec[]
   limits: RunLimits
@@ -36,7 +37,7 @@ export async function agentSpec(agent: AgentDefinition, config: WeftConfig, mode
     agent_id: agent.id,
     model,
     allowed_models: agent.allowed_models ?? [],
-    system: agent.system ?? null,
+    system: typeof agent.system === 'string' ? agent.system : null,
     tools: [],
     limits: { max_steps: limits.max_steps ?? DEFAULT_MAX_STEPS },
   }

@@ -31,7 +31,7 @@ const agent = z.strictObject({
   description: z.string().optional(),
   model: z.union([modelName, modelObject]).optional(),
   allowed_models: z.array(modelName.refine((value) => value !== 'auto', 'must name its model')).optional(),
-  system: z.string().optional(),
+  system: z.union([z.string(), callable]).optional(),
   tools: z.array(z.string()).optional(),
   limits: limits.optional(),
 })
@@ -101,6 +101,7 @@ function describe(issue: z.core.$ZodIssue): string[] {
   if (issue.code === 'invalid_union') {
     const last = issue.path.at(-1)
     if (last === 'model') return [`${at}: ${MODEL_HINT}`]
+    if (last === 'system') return [`${at}: must be text or a function that makes it`]
     return [`${at}: must be true, false or a function`]
   }
   return [`${at}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}`]

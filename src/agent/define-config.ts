@@ -1,9 +1,42 @@
 import type { FlexibleSchema, LanguageModel } from 'ai'
+import type { JsonObject } from '../thread/json.ts'
+import type { MessageInput, Role } from '../thread/message.ts'
 
 /** What a configuration file says: agents, the tools they may use, and limits for all of them. */
 
-/** Where a tool runs: whose call it is, and on which conversation. */
-export type ToolContext = { tenant: string; thread_id: string; run_id: string }
+/** A JSON object that the thread keeps for its tools; a new run finds what the one before has left. */
+export type ThreadState = {
+  /** The state as stored, with this call's own patches. What a call beside this one patches may be missing. */
+  get(): Promise<JsonObject>
+  /**
+   * Merged into the state key by key, null removes a key. Wait for it: it rejects where the whole state would be larger
+   * than MAX_SHARED_BYTES (16 KiB of JSON), and throws for what is not plain JSON. A patch that was not waited for and
+   * is refused makes an error of the call's result.
+   */
+  patch(changes: JsonObject): Promise<void>
+}
+/** A string is short for a user message. `visibility` is `internal` where nothing is said: nobody has written it. */
+export type ToolMessage = string | (Omit<MessageInput, 'id' | 'role'> & { role: Exclude<Role, 'tool'> })
+
+/**
+ * Where a tool runs (whose call it is, on which conversation), and what it may do there besides returning a result.
+ * Its messages and patches take effect together with its result: those of a call that throws, runs out of time, is
+ * cancelled or is lost are dropped. Where calls side by side ask together for more than the thread holds, the later is
+ * left out with a CommandRejected event. Once the tool has ended, every call throws.
+ */
+export type ToolContext = {
+  tenant: string
+  thread_id: string
+  run_id: string
+  /**
+   * Puts messages into the queue of the tool's own run, behind what is there. The run reads them before its next model
+   * call (`next_step`, the default), or once the model would end the run (`on_natural_end`), which then goes on.
+   * Throws for a message that is not well formed, and above MAX_STAGED_MESSAGES (20) or MAX_STAGED_BYTES (64 KiB of
+   * JSON) in one call of the tool. An empty list is nothing.
+   */
+  stageMessages(messages: ToolMessage | readonly ToolMessage[], options?: { boundary?: 'next_step' | 'on_natural_end' }): void
+  state: ThreadState
+}
 export type ToolCallOptions = {
   /** Unique in its thread and the same whenever this call is tried again: an idempotency key for what the tool does. */
   toolCallId: string
@@ -40,6 +73,9 @@ export type AgentLimits = { max_steps?: number; token_budget?: number; deadline_
 /** The models a string can name; `auto` (the default) takes the provider that has a key, else the scripted model. */
 export type ModelName = 'auto' | 'scripted' | `openai/${string}` | `anthropic/${string}` | `compatible/${string}`
 
+/** Gets the thread's state as the run finds it. When it throws, the attempt has failed and is repeated like any other. */
+export type SystemPrompt = (state: JsonObject) => string | PromiseLike<string>
+
 export type AgentDefinition = {
   id: string
   description?: string
@@ -47,7 +83,11 @@ export type AgentDefinition = {
   model?: ModelName | Exclude<LanguageModel, string>
   /** Other models (names as above) that a run may ask for. */
   allowed_models?: Exclude<ModelName, 'auto'>[]
-  system?: string
+  /**
+   * The system prompt, or what makes it of the thread's state. A function is asked once a run, before its first model
+   * call; the run keeps that text, also across restarts, and each different text is a version of the agent of its own.
+   */
+  system?: string | SystemPrompt
   /** Names of tools in the configuration's `tools`. */
   tools?: string[]
   /** `max_steps` 50 where nothing else is said; `deadline_ms` counts from the run's start. */

@@ -34,4 +34,25 @@ export const exampleTools = {
     inputSchema: z.object({ question: z.string().min(1) }),
     external: true,
   }),
+  remember: tool({
+    description: 'Keeps a value for this conversation under a key; null forgets it. Returns everything that is kept.',
+    inputSchema: z.object({
+      key: z.string().min(1).max(64),
+      value: z.union([z.string(), z.number(), z.boolean(), z.null()]),
+    }),
+    repeatable: true,
+    execute: async ({ key, value }, { context }) => {
+      await context.state.patch({ [key]: value })
+      return { kept: await context.state.get() }
+    },
+  }),
+  remind: tool({
+    description: 'Says something to you again: before your next step, or when you would be done.',
+    inputSchema: z.object({ text: z.string().min(1), boundary: z.enum(['next_step', 'on_natural_end']).optional() }),
+    repeatable: true,
+    execute: ({ text, boundary = 'next_step' }, { context }) => {
+      context.stageMessages(text, { boundary })
+      return { reminder: text, boundary }
+    },
+  }),
 }

@@ -1,5 +1,5 @@
 import type { LanguageModel } from 'ai'
-import type { AgentTool, WeftConfig } from './define-config.ts'
+import type { AgentTool, SystemPrompt, WeftConfig } from './define-config.ts'
 import { agentSpec, specVersion } from './agent-spec.ts'
 import type { AgentSpec } from './agent-spec.ts'
 import { autoModelName, createModel } from './providers.ts'
@@ -14,6 +14,8 @@ export type ResolvedAgent = {
   spec: AgentSpec
   model: ModelObject
   tools: ReadonlyMap<string, AgentTool>
+  /** Makes the system prompt of a run that is not pinned yet; a run that is has it in its spec. */
+  makeSystem?: SystemPrompt
 }
 export type AgentSummary = {
   id: string
@@ -73,7 +75,9 @@ export async function createRegistry(config: WeftConfig, settings: ProviderSetti
     const spec = await agentSpec(definition, config, name)
     const version = specVersion(spec)
     try {
-      agents.set(definition.id, resolve(definition.id, version, spec))
+      const agent = resolve(definition.id, version, spec)
+      const { system } = definition
+      agents.set(definition.id, typeof system === 'function' ? { ...agent, makeSystem: system } : agent)
     } catch (error) {
       if (error instanceof AgentConfigError) throw new AgentConfigError(`agents[${String(index)}].model: ${error.message}`)
       throw error

@@ -1,7 +1,9 @@
 import type { Command, SubmitCommand } from '../thread/command.ts'
+import type { Decider } from '../thread/event.ts'
 import { isObject, type JsonObject } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
-import type { Rejection, Reply } from '../thread/reply.ts'
+import type { RunRecord } from '../thread/records.ts'
+import type { Rejection, RejectionCode, Reply } from '../thread/reply.ts'
 import { ThreadUnavailable } from '../temporal/gateway.ts'
 import { bodyHash, keyedId, repeatId } from './idempotency.ts'
 import type { HttpContext } from './options.ts'
@@ -16,6 +18,9 @@ export type SendOptions = {
   gone: AbortSignal
 }
 export type Sent<T> = { outcome: T; event_seq: number; replayed: boolean }
+
+/** Refusals to which the store adds what the thread has just done: the current value, or what became of a message. */
+const TOLD_BY_THE_STORE: ReadonlySet<RejectionCode> = new Set(['revision_conflict', 'pending_not_found'])
 
 /**
  * Sends one command and waits until its facts can be read, at most until `stored_wait_ms` after the request came: a
@@ -37,8 +42,10 @@ export async function sendCommand<T>(
       context,
       context.gateway.send(ref, { ...command, ...keyed(ref.tenant, options), origin: 'http' }),
     )
+    const { event_seq } = answer
+    if (answer.ok || TOLD_BY_THE_STORE.has(answer.rejection.code))
+      await waitUntilStored(context, { thread_id: ref.thread_id, event_seq, deadline, inbox })
     if (!answer.ok) throw rejected(answer.rejection)
-    await waitUntilStored(context, { thread_id: ref.thread_id, event_seq: answer.event_seq, deadline, inbox })
     return { outcome: answer.outcome as T, event_seq: answer.event_seq, replayed: answer.replayed }
   } finally {
     inbox.close()
@@ -53,7 +60,8 @@ async function knownAnswer(
   { route, key }: SendOptions,
 ): Promise<Sent<JsonObject> | null> {
   const taken = await takenMessageIds(context, ref, command)
-  const id = key !== null || taken.length > 0 ? repeatId(ref.tenant, route, key, command) : null
+  const named = key !== null || command.command_id !== undefined || taken.length > 0
+  const id = named ? repeatId(ref.tenant, route, key, command) : null
   const before = id === null ? null : await context.store.engine.findCommand(ref, id)
   if (before !== null) {
     if (before.body_hash === bodyHash(command)) return { ...accepted(before.reply), replayed: true }
@@ -62,6 +70,8 @@ async function knownAnswer(
       'This key was used before with another request; give each request a key of its own.',
     )
   }
+  const run = await durableRun(context, ref, command)
+  if (run !== null) return { outcome: asSubmitted(run), event_seq: 0, replayed: true }
   if (taken.length === 0) return null
   const names = taken.map((id) => `"${id}"`).join(', ')
   throw new HttpProblem('message_id_conflict', `Message id ${names} is in use already; give each message an id of its own.`, {
@@ -72,6 +82,19 @@ async function knownAnswer(
 /** A key is the command's id. Without one the thread tells a repeat by what the command names, if it names anything. */
 function keyed(tenant: string, { route, key }: SendOptions): { command_id?: string } {
   return key === null ? {} : { command_id: keyedId(tenant, route, key) }
+}
+
+/** A durable submit's run is named after its message, so it is found again however long ago it was. */
+async function durableRun(context: HttpContext, ref: ThreadRef, command: Command): Promise<RunRecord | null> {
+  if (command.type !== 'submit' || command.durable !== true) return null
+  const run_id = `durable-msg-${command.messages[0]?.id ?? ''}`
+  return await context.store.conversation.getRun(ref.tenant, run_id, ref.thread_id)
+}
+
+/** A run's record as the answer to the submit that has made it. */
+function asSubmitted({ thread_id, run_id, dispatch_id, status }: RunRecord): Submitted & JsonObject {
+  const message_ids = [run_id.replace(/^durable-msg-/, '')]
+  return { thread_id, run_id, dispatch_id, status: status === 'created' ? 'queued' : 'running', message_ids }
 }
 
 async function takenMessageIds(context: HttpContext, ref: ThreadRef, command: Command): Promise<string[]> {
@@ -127,4 +150,10 @@ function withoutUndefined(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, inner]) => (inner === undefined ? [] : [[key, withoutUndefined(inner)]])),
   )
+}
+
+/** Who acts, where the request says so; without what was not given, so that equal requests are equal commands. */
+export function byWhom({ by }: { by?: { id?: string | undefined; name?: string | undefined } | undefined }): { by?: Decider } {
+  if (by === undefined) return {}
+  return { by: Object.fromEntries(Object.entries(by).filter(([, value]) => value !== undefined)) }
 }

@@ -18,9 +18,9 @@ export function keyedId(tenant: string, route: string, key: string): string {
   return `key-${createHash('sha256').update(`${tenant}:${route}:${key}`).digest('hex')}`
 }
 
-/** Under which id the thread remembers a command: its key, else what it names by itself. Null: it cannot be told again. */
+/** Under which id the thread remembers a command: its key, else its own or what it names. Null: it cannot be told again. */
 export function repeatId(tenant: string, route: string, key: string | null, command: Command): string | null {
-  return key === null ? (ownId(command) ?? null) : keyedId(tenant, route, key)
+  return key === null ? (command.command_id ?? ownId(command) ?? null) : keyedId(tenant, route, key)
 }
 
 /** The id of a thread that the request creates: the same for a repeat with the same key on the same route. */

@@ -37,9 +37,13 @@ export function openApiDocument(routes: readonly Route[], version: string): obje
 }
 
 function operation(route: Route): ZodOpenApiOperationObject {
-  const { method, path, summary, tag, params, query, body, body_optional } = route
+  const { method, path, summary, tag, params, query, request_headers, body, body_optional } = route
   const operationId = `${method}${path.replace(/\/v1/, '').replace(/[/:_.]+(\w)/g, (_all, letter: string) => letter.toUpperCase())}`
-  const requestParams = { ...(params === undefined ? {} : { path: params }), ...(query === undefined ? {} : { query }) }
+  const requestParams = {
+    ...(params === undefined ? {} : { path: params }),
+    ...(query === undefined ? {} : { query }),
+    ...(request_headers === undefined ? {} : { header: request_headers }),
+  }
   return {
     operationId,
     summary,
@@ -52,11 +56,12 @@ function operation(route: Route): ZodOpenApiOperationObject {
   }
 }
 
-function answers(route: Route): Record<`${2 | 5}${string}`, ZodOpenApiResponseObject> {
-  const entries = Object.entries(route.responses).map(([status, { description, schema, media }]) => {
+function answers(route: Route): Record<`${2 | 3 | 5}${string}`, ZodOpenApiResponseObject> {
+  const entries = Object.entries(route.responses).map(([status, { description, schema, media, headers }]) => {
     const types = media ?? (schema === undefined ? {} : { 'application/json': schema })
     const content = Object.fromEntries(Object.entries(types).map(([type, of]) => [type, { schema: of }]))
-    return [status, Object.keys(content).length === 0 ? { description } : { description, content }] as const
+    const head = headers === undefined ? { description } : { description, headers }
+    return [status, Object.keys(content).length === 0 ? head : { ...head, content }] as const
   })
   return Object.fromEntries(entries)
 }

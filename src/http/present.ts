@@ -1,7 +1,7 @@
 import type { LogEvent } from '../thread/envelope.ts'
 import { isObject, type Json, type JsonObject } from '../thread/json.ts'
 import type { DispatchRecord, RunRecord, Ticket } from '../thread/records.ts'
-import type { MessageRow, PendingRow, ThreadRow } from '../store/store.ts'
+import type { MessageRow, PendingRow, Receipt, ThreadRow, TicketRow } from '../store/store.ts'
 import { eventCursor } from './cursors.ts'
 
 /** Rows as HTTP shows them: snake_case, RFC 3339 times, no tenant. */
@@ -74,6 +74,7 @@ export function presentMessage(row: MessageRow): JsonObject {
 
 export function presentPending(row: PendingRow): JsonObject {
   const { pending_id, position, revision, role, content, visibility, metadata, delivery, agent_id, for_run_id } = row
+  const { held_until = null } = row
   return {
     pending_id,
     position,
@@ -84,9 +85,19 @@ export function presentPending(row: PendingRow): JsonObject {
     metadata: metadata ?? null,
     delivery: delivery as JsonObject,
     agent_id,
-    run_id: for_run_id,
+    run_id: for_run_id ?? delivery.target_run_id ?? null,
+    held_until: timeOrNull(held_until),
     created_at: time(row.created_at),
   }
+}
+
+export function presentReceipt(receipt: Receipt): JsonObject {
+  return { ...(receipt as unknown as JsonObject), at: time(receipt.at) }
+}
+
+/** An open ticket of any thread: where it is, and the ticket as in the run's record. */
+export function presentOpenTicket({ thread_id, run_id, agent_id, ticket }: TicketRow): JsonObject {
+  return { thread_id, run_id, agent_id, ...presentTicket(ticket) }
 }
 
 /** A canonical event with its cursor in the given scope (`thread:<id>` or `run:<id>`). */

@@ -12,11 +12,14 @@ export type HttpProblemCode =
   | 'not_found'
   | 'thread_not_found'
   | 'agent_not_found'
+  | 'message_not_found'
+  | 'dispatch_not_found'
   | 'method_not_allowed'
   | 'not_acceptable'
   | 'wait_timeout'
   | 'thread_exists'
   | 'thread_has_children'
+  | 'not_dead_letter'
   | 'cursor_expired'
   | 'body_too_large'
   | 'unsupported_media_type'
@@ -42,6 +45,9 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   not_found: { status: 404, title: 'There is nothing at this address' },
   thread_not_found: { status: 404, title: 'There is no such thread' },
   agent_not_found: { status: 404, title: 'There is no such agent' },
+  message_not_found: { status: 404, title: 'There is no such message' },
+  pending_not_found: { status: 404, title: 'There is no such pending message' },
+  dispatch_not_found: { status: 404, title: 'There is no such dispatch' },
   run_not_found: { status: 404, title: 'There is no such run' },
   ticket_not_found: { status: 404, title: 'Nothing waits for this decision' },
   nothing_to_interrupt: { status: 404, title: 'Nothing is active and nothing is queued' },
@@ -54,12 +60,17 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   agent_conflict: { status: 409, title: 'The open run has another agent' },
   delivery_blocked: { status: 409, title: 'An earlier message stands in the way' },
   already_decided: { status: 409, title: 'The ticket is decided already' },
+  revision_conflict: { status: 409, title: 'It has changed since it was read' },
+  not_dead_letter: { status: 409, title: 'Only a dead letter can be queued again' },
+  already_consumed: { status: 410, title: 'A run has read the message' },
+  pending_gone: { status: 410, title: 'The message has left the queue unread' },
   thread_deleted: { status: 410, title: 'The thread was deleted' },
   cursor_expired: { status: 410, title: 'The cursor is out of reach' },
   body_too_large: { status: 413, title: 'The body is too large' },
   payload_too_large: { status: 413, title: 'The content is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },
   idempotency_conflict: { status: 422, title: 'The key was used with another request' },
+  precondition_required: { status: 428, title: 'Say which revision you have seen' },
   queue_full: { status: 429, title: 'The queue of this thread is full', retry_after: 5 },
   too_many_streams: { status: 429, title: 'Too many streams are open', retry_after: 5 },
   internal_error: { status: 500, title: 'Something went wrong on our side' },

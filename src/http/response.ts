@@ -5,7 +5,7 @@ import type { FrameSink } from './streams/sse.ts'
 export type HttpResponse =
   | { kind: 'json'; status: number; body: object; headers?: Record<string, string> }
   | { kind: 'text'; status: number; body: string; type: string; headers?: Record<string, string> }
-  | { kind: 'empty'; status: 204; headers?: Record<string, string> }
+  | { kind: 'empty'; status: 204 | 304; headers?: Record<string, string> }
   /** An open stream; `run` writes frames until it returns or the sink's signal fires. */
   | { kind: 'stream'; headers?: Record<string, string>; run: (sink: FrameSink) => Promise<void> }
 

@@ -29,6 +29,8 @@ export type RouteSpec<P extends z.ZodObject | undefined, Q extends z.ZodObject |
   /** What is said when an id in the path cannot be one. */
   missing?: ProblemCode
   query?: Q
+  /** Headers that the document should tell of; handlers read them as they came. */
+  request_headers?: z.ZodObject
   body?: B
   /** The body may be left out; it is then read as `{}`. */
   body_optional?: boolean

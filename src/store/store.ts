@@ -180,6 +180,8 @@ export interface ConversationRows {
   /** In the order of the ids; unknown ones are left out. */
   messagesByIds(ref: ThreadRef, ids: string[]): Promise<MessageRow[]>
   listPending(ref: ThreadRef): Promise<PendingRow[]>
+  /** Whether the queue waits until somebody resumes it. */
+  isParked(ref: ThreadRef): Promise<boolean>
   /** One entry of the queue; null once it has left it. */
   getPending(ref: ThreadRef, pending_id: string): Promise<PendingRow | null>
   /** Of a message that was delivered to the thread; null for one that a model or a tool made, and for unknown ids. */

@@ -1,9 +1,7 @@
 import type { ThreadRef } from '../thread/ports.ts'
 
-/** The task queue that workers poll and threads are started on. */
-export const TASK_QUEUE = 'weft'
-/** The workflow type, as `temporal workflow start --type` takes it. */
-export const THREAD_WORKFLOW = 'thread'
+export { TASK_QUEUE, THREAD_WORKFLOW } from '../thread/names.ts'
+
 /** What the schedule starts: one repair for each tenant. */
 export const RECONCILE_WORKFLOW = 'reconcileAll'
 export const RECONCILE_SCHEDULE = 'weft-reconcile'

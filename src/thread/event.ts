@@ -174,7 +174,15 @@ export type Payloads = {
   MailboxTimeout: DispatchFacts & { reason: string; timeout_ms: number }
   MailboxSubmitFailed: DispatchFacts & { reason: string; error: string }
   MailboxResumeFailed: DispatchFacts & { reason: string; error: string; tool_call_id: string }
-  CommandRejected: { command: string; command_id: string | null; code: string; message: string; origin: string }
+  CommandRejected: {
+    command: string
+    command_id: string | null
+    code: string
+    message: string
+    /** The facts that an update's caller would have got with the refusal. */
+    detail?: JsonObject
+    origin: string
+  }
   /** `state_patch`: merged key by key into the thread's shared state; null removes a key. */
   ThreadUpdated: { reason: 'remembered_approval' | 'state_patched'; allowed_tools?: string[]; state_patch?: JsonObject }
 }

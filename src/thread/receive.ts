@@ -39,7 +39,8 @@ function apply(state: ThreadState, type: CommandType, command: Command, via: Via
   const stamped = { ...context, id_time: command.sent_at ?? context.id_time }
   const decision = decide(state, command_id === undefined ? command : { ...command, command_id }, stamped)
   if (isRejection(decision.result)) {
-    const refused = refuse(state, type, command_id ?? null, decision.result, via, context)
+    const named = command_id === context.delivery_id ? null : (command_id ?? null)
+    const refused = refuse(state, type, named, decision.result, via, context)
     // An id that names a thing, not the request, must not keep a refusal that is only true now.
     if (command_id === undefined || command.command_id === undefined || TRANSIENT.has(decision.result.code)) return refused
     return { ...refused, state: remember(refused.state, command_id, body_hash, replyOf(refused.answer), context.now) }
@@ -75,11 +76,18 @@ function refuse(
   let next = state
   if (via === 'signal' && state.needs_reconcile === null) {
     const draft = openDraft(state, context)
-    const { code, message } = rejection
+    const { code, message, detail } = rejection
     emit(draft, {
       kind: 'CommandRejected',
       run_id: null,
-      payload: { command: command.slice(0, 64), command_id, code, message, origin: via },
+      payload: {
+        command: command.slice(0, 64),
+        command_id,
+        code,
+        message,
+        ...(detail === undefined ? {} : { detail }),
+        origin: via,
+      },
     })
     next = draft.state
   }

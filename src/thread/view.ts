@@ -1,4 +1,6 @@
+import type { CommandType } from './command.ts'
 import { activeRun } from './draft.ts'
+import { TASK_QUEUE, THREAD_WORKFLOW } from './names.ts'
 import { summaryOf } from './batch.ts'
 import { entryView } from './entry-view.ts'
 import type { JsonObject } from './json.ts'
@@ -66,13 +68,14 @@ export function detailsView(state: ThreadState): string {
       '| --- | --- | --- | --- | --- |',
       ...state.queue.slice(0, 20).map(queueLine),
     )
+  if (state.parked) lines.push('', 'The queue is parked. Let it go on:', ...shell(signal(state, 'resume_queue', {})))
   if (state.queue.length > 20) lines.push('', `… and ${String(state.queue.length - 20)} more`)
+  lines.push('', 'Say something (this also starts a thread that has closed its workflow):', ...shell(sayCommand(state)))
   return lines.join('\n')
 }
 
 function ticketLines(state: ThreadState, ticket: Ticket): string[] {
-  const input = JSON.stringify({ tool_call_id: ticket.tool_call_id, action: 'resume' })
-  const target = `--workflow-id '${state.tenant}/${state.thread_id}' --name decision`
+  const { tool_call_id } = ticket
   return [
     `Waits for a decision on **${ticket.tool_name}** (${ticket.reason}), since ${new Date(ticket.created_at).toISOString()}`,
     '',
@@ -81,14 +84,24 @@ function ticketLines(state: ThreadState, ticket: Ticket): string[] {
     '```',
     '',
     'Approve:',
-    '```sh',
-    `${state.settings.cli} workflow signal ${target} --input '${input}'`,
-    '```',
+    ...shell(signal(state, 'decision', { tool_call_id, action: 'resume' })),
     'Deny:',
-    '```sh',
-    `${state.settings.cli} workflow signal ${target} --input '${input.replace('"resume"', '"cancel"')}'`,
-    '```',
+    ...shell(signal(state, 'decision', { tool_call_id, action: 'cancel' })),
   ]
+}
+
+function signal({ settings, tenant, thread_id }: ThreadState, name: CommandType, input: JsonObject): string {
+  return `${settings.cli} workflow signal --workflow-id '${tenant}/${thread_id}' --name ${name} --input '${JSON.stringify(input)}'`
+}
+
+function sayCommand({ settings, tenant, thread_id }: ThreadState): string {
+  const input = JSON.stringify({ messages: [{ role: 'user', content: '…' }] })
+  const start = `--workflow-id '${tenant}/${thread_id}' --type ${THREAD_WORKFLOW} --task-queue ${TASK_QUEUE}`
+  return `${settings.cli} workflow signal-with-start ${start} --signal-name submit --signal-input '${input}'`
+}
+
+function shell(command: string): string[] {
+  return ['```sh', command, '```']
 }
 
 function queueLine({ pending_id, revision, delivery, agent_id, held_until }: PendingEntry, index: number): string {

@@ -67,6 +67,7 @@ describe('mistakes name their place', () => {
     ],
     ['a timeout', { agents, tools: { t: { ...run, timeoutMs: -1 } } }, 'tools.t.timeoutMs: too small'],
     ['a name that providers refuse', { agents, tools: { 'a.b': run } }, 'tools.a.b: a name must be 1 to 64 letters'],
+    ['a system prompt', { agents: [{ id: 'default', system: 7 }] }, 'agents[0].system: must be text or a function that makes it'],
     ['no agents', { agents: [] }, 'agents: too small'],
     ['no object', 'hello', 'weft.config.ts: config: invalid input'],
   ])('%s', (_name, config, expected) => {
@@ -93,7 +94,11 @@ describe('loading', () => {
   })
   it('falls back to the built-in agents only when nobody named the file', async () => {
     expect((await load('none.ts', false)).list()).toMatchObject([
-      { id: 'default', tools: ['get_weather', 'sleep', 'send_email', 'ask_user'], limits: { max_steps: 50 } },
+      {
+        id: 'default',
+        tools: ['get_weather', 'sleep', 'send_email', 'ask_user', 'remember', 'remind'],
+        limits: { max_steps: 50 },
+      },
     ])
     await expect(load('none.ts')).rejects.toThrow(/none\.ts: there is no such file/)
   })

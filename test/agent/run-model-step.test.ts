@@ -264,6 +264,7 @@ describe('failures are values', () => {
       code: 'rate_limited',
       error: 'the model provider answered 429: Rate limit reached',
       retry_after_ms: 2000,
+      worker: 'worker-1',
     })
     expect(await here.step({ attempt: 2 })).toMatchObject({ kind: 'completed' })
     expect(server?.requests).toHaveLength(2)
@@ -308,7 +309,7 @@ describe('failures are values', () => {
       error: 'there is no agent "nobody"; the configuration has default',
     })
     expect(await here.step({ agent_version: '0000' })).toMatchObject({ kind: 'failed', code: 'unknown_agent' })
-    expect(await here.step({ run_id: 'nothing' })).toMatchObject({ kind: 'failed', code: 'run_not_found' })
+    expect(await here.step({ run_id: 'nothing' })).toMatchObject({ kind: 'failed', code: 'run_not_found', worker: 'worker-1' })
     const away = await world({ kind: 'text', text: 'x' })
     await server?.close()
     expect(await away.step()).toMatchObject({ kind: 'failed', retryable: true, code: 'network' })

@@ -51,6 +51,21 @@ describe('plain text', () => {
   it('answers the last user message, and unknown commands are text', async () => {
     expect(text(await call([user('/tool sleep {}'), user('/dance now')]))).toBe('You said: /dance now')
   })
+  it('answers a message that a tool has put into the run, before the next step and after the answer', async () => {
+    const asked = [
+      user('/tool remind {"text":"the oven"}'),
+      ...step('c1', 'remind', { type: 'json', value: { reminder: 'the oven' } }),
+    ]
+    expect(text(await call([...asked, user('the oven')]))).toBe('You said: the oven')
+    const answered: LanguageModelV4Prompt = [
+      ...asked,
+      { role: 'assistant', content: [{ type: 'text', text: 'remind returned: …' }] },
+    ]
+    const command = [...answered, user('/tool get_weather {"city":"Oslo"}')]
+    expect(calls(await call(command))).toEqual([['get_weather', '{"city":"Oslo"}']])
+    const result = step('c2', 'get_weather', { type: 'text', value: 'sunny' })
+    expect(text(await call([...command, ...result]))).toBe('get_weather returned: sunny')
+  })
   it('gives the same for the same input', async () => {
     const prompt = [user('/tool get_weather {"city":"Oslo"}')]
     expect(await call(prompt)).toEqual(await call(prompt))

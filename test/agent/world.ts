@@ -11,6 +11,7 @@ import { createInProcessBus } from '../../src/live/in-process.ts'
 import { createStore } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { ThreadEvent } from '../../src/thread/event.ts'
+import type { JsonObject } from '../../src/thread/json.ts'
 import type { Content, Role } from '../../src/thread/message.ts'
 import type { ModelStepInput, ModelStepResult, ThreadActivities, ToolInput, ToolOutcome } from '../../src/thread/ports.ts'
 import type { DispatchRecord, RunOverrides, RunRecord } from '../../src/thread/records.ts'
@@ -50,12 +51,12 @@ let count = 0
 export async function createWorld(
   store: Store,
   messages: { role: Role; content: Content }[],
-  options: { config?: WeftConfig; providers?: ProviderSettings; overrides?: RunOverrides } = {},
+  options: { config?: WeftConfig; providers?: ProviderSettings; overrides?: RunOverrides; shared?: JsonObject } = {},
 ): Promise<World> {
   count += 1
   const thread_id = `thread-${String(count)}`
   const run_id = `run-${String(count)}`
-  await seed(store, thread_id, run_id, messages, options.overrides ?? null)
+  await seed(store, thread_id, run_id, messages, options)
   const agents = await createRegistry(checkConfig(options.config ?? defaultConfig, 'test'), options.providers ?? NO_PROVIDERS)
   const bus = createInProcessBus()
   const frames: LiveFrame[] = []
@@ -100,7 +101,7 @@ async function seed(
   thread_id: string,
   run_id: string,
   messages: { role: Role; content: Content }[],
-  overrides: RunOverrides | null,
+  { overrides = null, shared = {} }: { overrides?: RunOverrides | null; shared?: JsonObject },
 ): Promise<void> {
   const ref = { tenant: TENANT, thread_id }
   const loaded = await store.engine.load(ref)
@@ -136,7 +137,7 @@ async function seed(
     message_count: messages.length,
     queue_revision: 0,
   }
-  const snapshot = toSnapshot(emptyThread(TENANT, thread_id, SETTINGS))
+  const snapshot = toSnapshot({ ...emptyThread(TENANT, thread_id, SETTINGS), shared })
   const runs = [{ record, dispatch, final_output_ref: null }]
   const stored = await store.engine.persist({
     ...ref,

@@ -44,7 +44,8 @@ test('the endpoint gets the key, the model, the system prompt, the tools and the
   expect(endpoint.authorizations.at(-1)).toBe('Bearer key-of-the-test')
   expect(endpoint.requests).toHaveLength(before + 2)
   expect(endpoint.requests.at(-1)).toMatchObject({ model: 'model-of-the-test', stream: true })
-  expect(endpoint.requests.at(-1)?.tools).toHaveLength(4)
+  const offered = ['get_weather', 'sleep', 'send_email', 'ask_user', 'remember', 'remind']
+  expect(endpoint.requests.at(-1)?.tools).toMatchObject(offered.map((name) => ({ function: { name } })))
   const { messages } = endpoint.requests.at(-1) ?? { messages: [] }
   expect(messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user'])
   expect(messages.slice(1).map(({ content }) => content)).toEqual(['I am Ada.', 'Hello Ada.', 'Who am I?'])

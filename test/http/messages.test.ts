@@ -41,7 +41,7 @@ describe('POST /v1/threads/:id/messages', () => {
     const pending = expectAnswer(await client.call('GET', `/v1/threads/${id}/pending`), 'GET /v1/threads/:id/pending', 200)
     expect(pending).toMatchObject({
       total: 1,
-      items: [{ pending_id: 'later-1', position: 0, content: 'later', run_id: second.run_id }],
+      items: [{ pending_id: 'later-1', position: 1, content: 'later', run_id: second.run_id }],
     })
 
     await client.call('POST', `/v1/runs/${first.run_id as string}/cancel`)
@@ -98,9 +98,21 @@ describe('POST /v1/threads/:id/messages', () => {
       expectProblem(answer, 400, 'invalid_request')
       expect(answer.body.detail).toMatch(detail)
     }
-    for (const mode of ['steer', 'live_then_queue', 'nonsense'])
-      expectProblem(await post(id, [user('x')], { mode }), 400, 'invalid_request')
-    expectProblem(await post(id, [user('x')], { delivery: { barrier: true } }), 400, 'invalid_request')
+    const together: [object, RegExp][] = [
+      [{ mode: 'nonsense' }, /mode must be one of/],
+      [{ delivery: { boundary: 'tomorrow' } }, /delivery\.boundary/],
+      [{ delivery: { bariere: true } }, /bariere/],
+      [{ delivery: { target_run_id: 'r' } }, /target_run_id/],
+      [{ mode: 'foreground', delivery: {} }, /delivery cannot be given/],
+      [{ durable: true }, /durable needs exactly one message, with an id/],
+      [{ queue: 'park' }, /queue says/],
+    ]
+    for (const [more, detail] of together) {
+      const answer = await post(id, [user('x')], more)
+      expectProblem(answer, 400, 'invalid_request')
+      expect(answer.body.detail).toMatch(detail)
+    }
+    expectProblem(await post(id, [user('x', { id: 'd' })], { durable: true, mode: 'steer' }), 400, 'invalid_request')
     expectProblem(await post(id, [user('x')], { agent_id: 'nobody' }), 400, 'unknown_agent')
     expectProblem(
       await post(

@@ -190,6 +190,35 @@ describe('an explicit delivery', () => {
   })
 })
 
+describe('a waiting run that goes on with input', () => {
+  test('takes in what was steered to its next step as well', () => {
+    const { thread, open } = threadThatIs('running')
+    thread.say('a hint', { mode: 'live_then_queue' })
+    thread.model({ calls: [call('a', { disposition: 'approve' })] })
+    thread.say('instead')
+    expect(thread.run().record).toMatchObject({ run_id: open, input: { trigger_message_ids: { length: 3 } } })
+    expect(thread.state.queue).toEqual([])
+  })
+
+  test('refuses a foreground message that could not be read, whatever is to become of the queue', () => {
+    const { thread } = threadThatIs('waiting')
+    const delivery = { boundary: 'new_run', granularity: 'batch', barrier: true, fallback_to_new_run: true } as const
+    thread.say('stands before it', { delivery })
+    const result = thread.when({ type: 'submit', mode: 'foreground', queue: 'supersede', messages: [hello] })
+    expect(refused(result).code).toBe('delivery_blocked')
+    expect(thread.events).toEqual([])
+  })
+
+  test('does not go on with a hint alone', () => {
+    const { thread, open } = threadThatIs('waiting')
+    const delivery = { boundary: 'next_step', granularity: 'batch', barrier: false, target_run_id: open } as const
+    thread.say('once you go on', { delivery: { ...delivery, fallback_to_new_run: true } })
+    expect(thread.run().record.status).toBe('waiting')
+    thread.when({ type: 'decision', tool_call_id: 'a', action: 'cancel' })
+    expect(thread.run().record.input.trigger_message_ids).toHaveLength(2)
+  })
+})
+
 describe('when the run that a message is meant for ends', () => {
   test('it is undelivered, or turned to a new run in its place', () => {
     const { thread, open } = threadThatIs('running')
@@ -204,6 +233,16 @@ describe('when the run that a message is meant for ends', () => {
     ])
     expect(thread.run().record.input.trigger_message_ids).toHaveLength(2)
   })
+})
+
+test('a message that falls back to a new run keeps its overrides', () => {
+  const thread = new Given()
+  const overrides = { max_steps: 9 }
+  thread.say('first', { overrides })
+  thread.say('more', { mode: 'resume_open_run', overrides })
+  thread.when({ type: 'cancel' })
+  thread.modelStops(false)
+  expect(thread.run().record.overrides).toEqual(overrides)
 })
 
 const hello = { role: 'user', content: 'hello' } as const

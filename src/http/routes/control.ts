@@ -108,7 +108,9 @@ async function decide(
 ) {
   const key = idempotencyKey(headers)
   const { ref } = await requireTarget(context, id, kind)
-  const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined))
+  const { by, ...rest } = body
+  const decider = by?.id === undefined && by?.name === undefined ? undefined : by
+  const given = Object.fromEntries(Object.entries({ ...rest, by: decider }).filter(([, value]) => value !== undefined))
   const command = { ...given, type: 'decision' } as DecisionCommand
   const { outcome } = await sendCommand<object>(context, ref, command, { route: `POST /v1/${kind}s/decision`, key, gone })
   return json({ status: 'decision_submitted', thread_id: ref.thread_id, ...outcome }, 202)

@@ -1,8 +1,13 @@
 import type { Route } from '../route.ts'
 import { controlRoutes } from './control.ts'
+import { dispatchRoutes } from './dispatches.ts'
 import { eventRoutes } from './events.ts'
+import { inboxRoutes } from './inbox.ts'
+import { inputRoutes } from './inputs.ts'
 import { mailboxRoutes } from './mailbox.ts'
 import { messageRoutes } from './messages.ts'
+import { pendingRoutes } from './pending.ts'
+import { queueRoutes } from './queue.ts'
 import { reconcileRoutes } from './reconcile.ts'
 import { runRoutes } from './runs.ts'
 import { serviceRoutes } from './service.ts'
@@ -15,7 +20,12 @@ export function allRoutes(): Route[] {
     ...threadRoutes(),
     ...submitRoutes(),
     ...runRoutes(),
+    ...inputRoutes(),
+    ...dispatchRoutes(),
     ...messageRoutes(),
+    ...queueRoutes(),
+    ...pendingRoutes(),
+    ...inboxRoutes(),
     ...mailboxRoutes(),
     ...controlRoutes(),
     ...eventRoutes(),

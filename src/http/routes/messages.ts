@@ -4,11 +4,13 @@ import { sendCommand, submitCommand, type Submitted } from '../commands.ts'
 import { idempotencyKey } from '../idempotency.ts'
 import { checkAgent, refOf, requireThread } from '../lookup.ts'
 import { pageFrame, pageRequest } from '../paging.ts'
-import { presentMessage, presentPending } from '../present.ts'
+import { presentMessage, presentReceipt } from '../present.ts'
+import { HttpProblem } from '../problems.ts'
 import { json } from '../response.ts'
 import { route, type Route } from '../route.ts'
 import { threadId } from '../schemas/common.ts'
-import { checkSizes, messageList, messageQuery, messagesAccepted, pendingList, postMessages } from '../schemas/messages.ts'
+import { checkSizes, messageList, messageQuery, receiptParams, receiptView } from '../schemas/messages.ts'
+import { messagesAccepted, postMessages } from '../schemas/submit.ts'
 
 const byThread = { params: z.object({ id: threadId }), missing: 'thread_not_found', tag: 'Messages' } as const
 const GONE = ['thread_not_found', 'thread_deleted'] as const
@@ -19,14 +21,16 @@ export function messageRoutes(): Route[] {
       ...byThread,
       method: 'post',
       path: '/v1/threads/:id/messages',
-      summary: 'Queue messages for a thread',
+      summary: 'Send messages to a thread: queue them, steer or replace what runs',
       body: postMessages,
       responses: { '202': { description: 'Accepted; the run can be read', schema: messagesAccepted } },
       problems: [
         ...GONE,
         'unknown_agent',
         'payload_too_large',
+        'run_not_found',
         'agent_conflict',
+        'delivery_blocked',
         'message_id_conflict',
         'idempotency_conflict',
         'queue_full',
@@ -35,13 +39,11 @@ export function messageRoutes(): Route[] {
       ],
       async handle(context, { params: { id }, body, headers, gone }) {
         checkAgent(context, body.agent_id)
-        checkSizes(body.messages, { metadata: body.metadata })
+        checkSizes(body.messages, { metadata: body.metadata, overrides: body.overrides })
         const key = idempotencyKey(headers)
         await requireThread(context, id)
-        const { messages, agent_id, metadata, transport_request_id } = body
-        const command = submitCommand({ mode: 'queue', messages, agent_id, metadata, transport_request_id })
         const route = 'POST /v1/threads/messages'
-        const { outcome } = await sendCommand<Submitted>(context, refOf(context, id), command, { route, key, gone })
+        const { outcome } = await sendCommand<Submitted>(context, refOf(context, id), submitCommand(body), { route, key, gone })
         const { status, run_id, dispatch_id, message_ids } = outcome
         return json({ status, thread_id: id, run_id, dispatch_id, message_ids }, 202, {
           'Content-Location': `/v1/runs/${run_id}`,
@@ -68,16 +70,19 @@ export function messageRoutes(): Route[] {
       },
     }),
     route({
-      ...byThread,
+      params: receiptParams,
+      missing: 'message_not_found',
+      tag: 'Messages',
       method: 'get',
-      path: '/v1/threads/:id/pending',
-      summary: 'List messages that no run has read yet, in their order',
-      responses: { '200': { description: 'The queue', schema: pendingList } },
-      problems: GONE,
-      async handle(context, input) {
-        const { id, queue_revision } = await requireThread(context, input.params.id)
-        const items = (await context.store.conversation.listPending(refOf(context, id))).map(presentPending)
-        return json({ items, total: items.length, queue_revision })
+      path: '/v1/threads/:id/messages/:mid/receipt',
+      summary: 'What became of a message that was sent to a thread',
+      responses: { '200': { description: 'The receipt', schema: receiptView } },
+      problems: [...GONE, 'message_not_found'],
+      async handle(context, { params: { id, mid } }) {
+        await requireThread(context, id)
+        const receipt = await context.store.conversation.receipt(refOf(context, id), mid)
+        if (receipt !== null) return json(presentReceipt(receipt))
+        throw new HttpProblem('message_not_found', 'No message with this id was sent to this thread.')
       },
     }),
   ]

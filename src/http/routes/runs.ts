@@ -5,13 +5,13 @@ import { decodeEventCursor } from '../cursors.ts'
 import { refOf, requireRun, requireThread } from '../lookup.ts'
 import type { HttpContext } from '../options.ts'
 import { pageRequest, presentPage } from '../paging.ts'
-import { presentDispatch, presentRun } from '../present.ts'
+import { presentRun } from '../present.ts'
 import { HttpProblem } from '../problems.ts'
 import { json } from '../response.ts'
 import { route, type Route } from '../route.ts'
 import { anyId, listOf, threadId } from '../schemas/common.ts'
 import { runEvent, runStreamQuery } from '../schemas/events.ts'
-import { dispatchQuery, dispatchRecord, runQuery, runRecord, waitQuery } from '../schemas/runs.ts'
+import { runQuery, runRecord, waitQuery } from '../schemas/runs.ts'
 import { checkStreams, listen } from '../streams/listen.ts'
 import type { StreamStart } from '../streams/opening.ts'
 import { runScope, streamRun } from '../streams/run-stream.ts'
@@ -109,7 +109,8 @@ export function runRoutes(): Route[] {
       problems: GONE,
       async handle(context, input) {
         const { active_run_id } = await requireThread(context, input.params.id)
-        const run = active_run_id === null ? null : await context.store.conversation.getRun(context.tenant, active_run_id)
+        const run =
+          active_run_id === null ? null : await context.store.conversation.getRun(context.tenant, active_run_id, input.params.id)
         return json({ active_run: run === null || run.status === 'done' ? null : presentRun(run) })
       },
     }),
@@ -125,20 +126,6 @@ export function runRoutes(): Route[] {
         const run = await context.store.conversation.latestRun(refOf(context, id))
         if (run === null) throw new HttpProblem('run_not_found', 'This thread has no run yet.')
         return json(presentRun(run))
-      },
-    }),
-    route({
-      method: 'get',
-      path: '/v1/dispatches',
-      tag: 'Runs',
-      summary: 'List dispatches, newest first',
-      query: dispatchQuery,
-      responses: { '200': { description: 'Dispatches', schema: listOf(dispatchRecord) } },
-      problems: ['invalid_cursor'],
-      async handle(context, { query }) {
-        const filter = query.status === undefined ? {} : { status: query.status }
-        const page = await context.store.conversation.listDispatches(context.tenant, filter, pageRequest('dispatches', query))
-        return json(presentPage('dispatches', query, page, presentDispatch))
       },
     }),
   ]

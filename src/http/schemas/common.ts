@@ -23,6 +23,11 @@ export const messageId = z
   .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, "-", "_", "." or ":"')
   .meta({ description: 'Chosen by the client; a repeat of the same id is refused', example: 'msg-1' })
 
+/** Who acts, as the caller says; it is kept with what was done. */
+export const actor = z
+  .object({ id: z.string().min(1).max(256).optional(), name: z.string().min(1).max(256).optional() })
+  .meta({ id: 'Actor', description: 'Who acts, as the caller says; it is kept in the log' })
+
 export const timestamp = z.iso
   .datetime()
   .meta({ description: 'RFC 3339, UTC, with milliseconds', example: '2025-01-31T12:00:00.000Z' })

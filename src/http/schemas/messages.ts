@@ -3,21 +3,8 @@ import { jsonSize } from '../../thread/json.ts'
 import { MAX_CONTENT_BYTES, MAX_MESSAGES_PER_SUBMIT, MAX_METADATA_BYTES } from '../../thread/limits.ts'
 import { SUBMITTABLE_ROLES, type MessageInput } from '../../thread/message.ts'
 import { contentSize } from '../../thread/parse-message.ts'
-import { BOUNDARIES } from '../../thread/pending.ts'
 import { HttpProblem } from '../problems.ts'
-import {
-  anyId,
-  cursor,
-  json,
-  jsonObject,
-  limit,
-  messageId,
-  offset,
-  sequence,
-  threadId,
-  timestamp,
-  transportId,
-} from './common.ts'
+import { anyId, cursor, json, jsonObject, limit, messageId, offset, sequence, threadId, timestamp } from './common.ts'
 
 const textPart = z.object({ type: z.literal('text'), text: z.string() })
 const mediaFields = {
@@ -41,17 +28,28 @@ const role = z.enum(SUBMITTABLE_ROLES as readonly ['user', 'assistant', 'system'
       ? 'cannot be tool: answer a tool call with a decision (POST /v1/runs/{id}/decision, action resume, payload {"result": …})'
       : 'must be user, assistant or system',
 })
+export const inputContent = z.union([z.string(), z.array(inputPart).min(1)], {
+  error: 'must be a string or a list of parts of type text, image or file',
+})
+const visibility = z.enum(['external', 'internal'])
 export const messageInput = z
   .object({
     id: messageId.optional(),
     role,
-    content: z.union([z.string(), z.array(inputPart).min(1)], {
-      error: 'must be a string or a list of parts of type text, image or file',
-    }),
-    visibility: z.enum(['external', 'internal']).optional(),
+    content: inputContent,
+    visibility: visibility.optional(),
     metadata: jsonObject.optional(),
   })
   .meta({ id: 'MessageInput' })
+/** A pending message's new wording; what is not given stays. */
+export const messageEdit = z
+  .object({
+    role: role.optional(),
+    content: inputContent,
+    visibility: visibility.optional(),
+    metadata: jsonObject.optional(),
+  })
+  .meta({ id: 'MessageEdit' })
 export const messageInputs = z
   .array(messageInput, { error: 'must be a list of messages' })
   .min(1, 'needs at least one message')
@@ -60,23 +58,14 @@ export const messageInputs = z
     error: 'has the same message id twice',
   })
 
-export const delivery = z
-  .object({
-    boundary: z
-      .enum(BOUNDARIES as readonly ['interrupt', 'next_step', 'on_natural_end', 'resume_input', 'new_run'])
-      .default('new_run'),
-    granularity: z.enum(['one', 'batch']).default('batch'),
-    barrier: z.boolean().default(false),
-    target_run_id: anyId.optional(),
-    fallback_to_new_run: z.boolean().default(true),
-  })
-  .meta({ id: 'Delivery' })
-
 /**
  * Throws the problem `payload_too_large` when messages carry more than a thread takes at once, or when one of the
  * objects beside them is larger than a run keeps.
  */
-export function checkSizes(messages: readonly MessageInput[], objects: { [name: string]: object | undefined } = {}): void {
+export function checkSizes(
+  messages: readonly Omit<MessageInput, 'role'>[],
+  objects: { [name: string]: object | undefined } = {},
+): void {
   const own = messages.map(({ metadata }, index) => [`messages[${String(index)}].metadata`, metadata] as const)
   for (const [name, value] of [...Object.entries(objects), ...own]) {
     const size = value === undefined ? 0 : jsonSize(value)
@@ -128,38 +117,20 @@ export const messageQuery = z.object({
   visibility: z.enum(['external', 'internal', 'all']).default('external'),
 })
 
-export const postMessages = z.object({
-  messages: messageInputs,
-  agent_id: z.string().min(1).optional(),
-  mode: z.enum(['queue'], { error: 'must be queue: other modes are not offered yet' }).default('queue'),
-  delivery: z.undefined({ error: 'is not offered yet: messages are read by the next run' }).optional(),
-  metadata: jsonObject.optional(),
-  transport_request_id: transportId.optional(),
-})
-export const messagesAccepted = z.object({
-  status: z.enum(['running', 'queued']),
-  thread_id: z.string(),
-  run_id: z.string(),
-  dispatch_id: z.string(),
-  message_ids: z.array(z.string()),
-})
-
-export const pendingRow = z
-  .object({
-    pending_id: z.string(),
-    position: z.int(),
-    revision: z.int(),
-    role: z.enum(['user', 'assistant', 'system', 'tool']),
-    content: z.union([z.string(), z.array(jsonObject)]),
-    visibility: z.enum(['external', 'internal']),
-    metadata: jsonObject.nullable(),
-    delivery,
-    agent_id: z.string(),
-    run_id: z.string().nullable(),
-    created_at: timestamp,
-  })
-  .meta({ id: 'PendingMessage' })
-export const pendingList = z.object({ items: z.array(pendingRow), total: z.int(), queue_revision: z.int() })
-
 export const postMailbox = z.object({ payload: json })
 export const mailboxAccepted = z.object({ dispatch_id: z.string(), run_id: z.string(), thread_id: threadId })
+
+export const receiptParams = z.object({ id: threadId, mid: messageId })
+export const receiptView = z
+  .object({
+    message_id: z.string(),
+    state: z.enum(['pending', 'consumed', 'retracted', 'undelivered']),
+    position: z.int().optional(),
+    run_id: z.string().nullable().optional(),
+    step: z.int().nullable().optional(),
+    message_seq: z.int().optional(),
+    reason: z.string().nullable().optional(),
+    by: jsonObject.nullable().optional(),
+    at: timestamp,
+  })
+  .meta({ id: 'Receipt', description: 'What became of one message' })

@@ -1,19 +1,7 @@
 import { z } from 'zod'
-import { anyId, flag, json, jsonObject, milliseconds, page, threadId, timestamp, transportId } from './common.ts'
+import { actor, anyId, flag, json, jsonObject, milliseconds, page, threadId, timestamp, transportId } from './common.ts'
 import { messageInputs } from './messages.ts'
-
-const count = z.int().min(1).max(2_147_483_647)
-export const overrides = z
-  .object({
-    model: z.string().min(1).optional(),
-    max_steps: count.optional(),
-    token_budget: count.optional(),
-    deadline_ms: count.optional(),
-    tools: z.array(z.string().min(1)).optional(),
-    response_format: jsonObject.optional(),
-  })
-  .meta({ id: 'RunOverrides' })
-const queue = z.enum(['keep', 'supersede', 'park'])
+import { overrides, queuePolicy } from './submit.ts'
 
 export const postRun = z.object({
   agent_id: z.string({ error: 'is needed: the id of an agent, see GET /v1/agents' }).min(1, 'must not be empty'),
@@ -21,7 +9,7 @@ export const postRun = z.object({
   messages: messageInputs,
   metadata: jsonObject.optional(),
   overrides: overrides.optional(),
-  queue: queue.optional(),
+  queue: queuePolicy.optional(),
   parent_run_id: anyId.optional(),
   transport_request_id: transportId.optional(),
   on_disconnect: z.enum(['continue', 'cancel']).default('continue'),
@@ -102,12 +90,19 @@ export const dispatchQuery = z.object({
 export const waitQuery = z.object({ timeout_ms: milliseconds })
 export const cancelQuery = z.object({ wait: flag })
 
-export const postInterrupt = z.object({ queue: queue.default('supersede') })
+export const postInterrupt = z.object({ queue: queuePolicy.default('supersede') })
 export const interruptAccepted = z.object({
   status: z.literal('interrupt_requested'),
   thread_id: z.string(),
   run_id: z.string().nullable(),
   superseded_dispatches: z.int(),
+})
+export const queueResumed = z.object({
+  status: z.literal('queue_resumed'),
+  thread_id: z.string(),
+  resumed: z.boolean().meta({ description: 'False: it was not parked' }),
+  pending: z.int(),
+  run_id: z.string().nullable().meta({ description: 'The run that this has started, if any' }),
 })
 export const cancelAccepted = z.object({
   status: z.literal('cancel_requested'),
@@ -123,11 +118,17 @@ export const postDecision = z
     payload: json.optional(),
     reason: z.string().max(4_096).optional(),
     decision_id: anyId.optional(),
+    by: actor.optional(),
   })
   .refine((body) => body.tool_call_id !== undefined || body.ticket_id !== undefined, {
     error: 'needs tool_call_id or ticket_id',
     path: ['tool_call_id'],
   })
+/** An open ticket with its thread and run. */
+export const openTicket = z
+  .object({ thread_id: z.string(), run_id: z.string(), agent_id: z.string(), ...ticket.shape })
+  .meta({ id: 'OpenTicket' })
+export const inboxQuery = z.object({ ...page, thread_id: threadId.optional() })
 export const decisionAccepted = z.object({
   status: z.literal('decision_submitted'),
   thread_id: z.string(),

@@ -61,3 +61,4 @@ export const threadQuery = z.object({
     .meta({ override: { type: 'string', format: 'date-time' } }),
 })
 export const deleteQuery = z.object({ child_strategy: z.enum(['detach', 'reject', 'cascade']).default('detach') })
+export const sharedState = z.object({ thread_id: z.string(), state: jsonObject })

@@ -33,7 +33,7 @@ export async function streamEvents(context: HttpContext, options: EventStreamOpt
   })
   try {
     let there = await log.catchUp()
-    if (!ended && run_id !== undefined && (await hasEnded(context, run_id))) {
+    if (!ended && run_id !== undefined && (await hasEnded(context, run_id, thread_id))) {
       // What it has written since the log was read; its end itself may have been dropped for its age.
       there = await log.catchUp()
       ended = true
@@ -50,7 +50,7 @@ export async function streamEvents(context: HttpContext, options: EventStreamOpt
 }
 
 /** For a cursor that stands behind the run's end, and a log that does not tell it any more: nothing will come. */
-async function hasEnded(context: HttpContext, run_id: string): Promise<boolean> {
-  const run = await context.store.conversation.getRun(context.tenant, run_id).catch(() => null)
+async function hasEnded(context: HttpContext, run_id: string, thread_id: string): Promise<boolean> {
+  const run = await context.store.conversation.getRun(context.tenant, run_id, thread_id).catch(() => null)
   return run?.status === 'done'
 }

@@ -25,7 +25,7 @@ export async function waitForRun(context: HttpContext, options: WaitOptions): Pr
   for (;;) {
     const left = deadline - Date.now()
     if (left <= 0 || gone.aborted || context.closing.aborted) return null
-    const run = await context.store.conversation.getRun(context.tenant, run_id)
+    const run = await context.store.conversation.getRun(context.tenant, run_id, thread_id)
     stored ||= run !== null && inbox.lastSeq() >= min_seq
     if (run !== null && stored && until(run)) return run
     if (run === null && stored) throw new HttpProblem('run_not_found', 'The run is gone: its thread was deleted meanwhile.')

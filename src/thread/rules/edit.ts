@@ -83,7 +83,10 @@ export function holdPending(draft: Draft, command: HoldPendingCommand): JsonObje
   const { pending_id } = entry
   const payload = { pending_id, expires_at: draft.context.now + command.ttl_ms, held_by: author(command) }
   emit(draft, { kind: 'PendingHeld', run_id: runOf(entry), payload })
-  return outcome(draft.state, pending_id)
+  const held = outcome(draft.state, pending_id)
+  // What it stood in the way of need not wait for it any more.
+  lookAtQueue(draft)
+  return { ...held, queue_revision: draft.state.queue_revision }
 }
 
 /** Lets it go before its time. One that nobody holds stays as it is. */

@@ -3,12 +3,14 @@ import { reject, type Rejection } from '../reply.ts'
 import type { PendingEntry, ThreadState } from '../state.ts'
 import { activeRun } from '../draft.ts'
 import { frozenAt, joining, overridesKey } from './freeze.ts'
+import { inputFor } from './queue.ts'
 import { untargeted } from './targets.ts'
 import type { Route } from './route.ts'
 
 /** Whether a foreground submit could be taken at all, looked at before anything is interrupted (source: seed 001). */
 export function preflight(state: ThreadState, command: SubmitCommand, route: Route): Rejection | null {
-  if (command.mode !== 'foreground' || command.queue === 'supersede' || state.queue.length === 0) return null
+  if (command.mode !== 'foreground' || state.queue.length === 0) return null
+  if (command.queue === 'supersede' && route.kind === 'replace') return null
   const { delivery } = route
   const probe: PendingEntry = {
     pending_id: '',
@@ -21,10 +23,9 @@ export function preflight(state: ThreadState, command: SubmitCommand, route: Rou
     for_run_id: null,
     created_at: 0,
   }
-  const { taken, blocked_by } =
-    route.kind === 'join'
-      ? frozenAt([...state.queue, probe], delivery.boundary, joining(route.run))
-      : frozenAt([...afterEnd(state), probe], delivery.boundary)
+  const queue = [...(route.kind === 'join' ? state.queue : afterEnd(state)), probe]
+  if (route.kind === 'join' && inputFor(queue, route.run)?.some((taken) => taken.includes(probe)) === true) return null
+  const { taken, blocked_by } = frozenAt(queue, delivery.boundary, route.kind === 'join' ? joining(route.run) : undefined)
   if (taken.includes(probe)) return null
   const pending_id = (blocked_by === probe ? taken[0] : blocked_by)?.pending_id ?? ''
   const text = `Pending message "${pending_id}" must be read before this one; retract it, release it, or queue your message behind it.`

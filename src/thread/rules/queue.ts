@@ -1,4 +1,4 @@
-import type { PendingEntry } from '../state.ts'
+import type { PendingEntry, RunState } from '../state.ts'
 import { activeRun, emit, type Draft } from '../draft.ts'
 import { cancelCall } from './calls.ts'
 import { consume, expireHolds, frozenAt, joining } from './freeze.ts'
@@ -54,11 +54,33 @@ function lastOwner(draft: Draft, taken: readonly PendingEntry[]): string | undef
 /** The user wrote instead of deciding: open tickets are closed so, and the run goes on with the messages. */
 function resumeWaiting(draft: Draft, run_id: string): void {
   const run = draft.state.runs[run_id]
-  if (run === undefined) return
-  const { taken } = frozenAt(draft.state.queue, 'resume_input', joining(run))
-  if (taken.length === 0) return
+  const freezes = run === undefined ? null : inputFor(draft.state.queue, run)
+  if (freezes === null) return
   closeTickets(draft, run_id)
-  consume(draft, run_id, taken, 'coalesced')
+  for (const taken of freezes) consume(draft, run_id, taken, 'coalesced')
+}
+
+/**
+ * The freezes that let a waiting run go on, or null if nothing of the queue is input for it. With its tickets closed
+ * its step has all its results, so what was meant for the next step is due as well: a hint that came while the run
+ * still worked must not keep out the words that came after it.
+ */
+export function inputFor(queue: readonly PendingEntry[], run: RunState): PendingEntry[][] | null {
+  const freezes: PendingEntry[][] = []
+  let left = queue
+  let resumes = false
+  for (let more = true; more;) {
+    more = false
+    for (const boundary of ['next_step', 'resume_input'] as const) {
+      const { taken } = frozenAt(left, boundary, joining(run))
+      if (taken.length === 0) continue
+      freezes.push(taken)
+      left = left.filter((entry) => !taken.includes(entry))
+      resumes ||= boundary === 'resume_input'
+      more = true
+    }
+  }
+  return resumes ? freezes : null
 }
 
 /** The waiting run goes on although nobody has decided; what it had asked gets an answer that says so. */

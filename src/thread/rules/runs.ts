@@ -26,7 +26,8 @@ export function queueRun(draft: Draft, run: NewRun): string {
     kind: 'RunQueued',
     run_id,
     payload: {
-      dispatch_id: deriveId(run_id, 'dispatch'),
+      // A run that is named after a message may come up in two threads; its dispatch must not.
+      dispatch_id: run.run_id === undefined ? deriveId(run_id, 'dispatch') : newId(draft),
       dispatch_epoch: draft.state.dispatch_epoch,
       attempt_count: 1,
       max_attempts: MAX_STEP_ATTEMPTS,

@@ -1,7 +1,7 @@
 import type { SubmitCommand } from '../command.ts'
-import { deriveId } from '../ids.ts'
 import type { JsonObject } from '../json.ts'
 import type { Delivery } from '../pending.ts'
+import type { RunOverrides } from '../records.ts'
 import type { Rejection } from '../reply.ts'
 import type { ThreadState } from '../state.ts'
 import { activeRun, newId, type Draft } from '../draft.ts'
@@ -15,15 +15,16 @@ import { closeTickets, lookAtQueue, parkQueue, supersedeQueue, unparkQueue } fro
 import { routeOf, type Route } from './route.ts'
 import { queueRun, startRun } from './runs.ts'
 
+/** The run that a submit is answered with. */
+type Answering = { run_id: string; dispatch_id: string }
+
 /** Takes messages in, to be read at once or when their time comes (source: seeds 000 and 003). */
 export function submit(draft: Draft, command: SubmitCommand): JsonObject | Rejection {
   const durable_id = command.durable === true ? `durable-msg-${command.messages[0]?.id ?? ''}` : undefined
-  if (durable_id !== undefined && draft.state.runs[durable_id] !== undefined)
-    return outcome(
-      draft.state,
-      durable_id,
-      command.messages.flatMap(({ id }) => id ?? []),
-    )
+  if (durable_id !== undefined && draft.state.runs[durable_id] !== undefined) {
+    const ids = command.messages.flatMap(({ id }) => id ?? [])
+    return outcome(draft.state, ownRun(draft, durable_id), ids)
+  }
   const route = routeOf(draft.state, command)
   if ('code' in route) return route
   const refusal = admit(draft.state, command, queues(draft.state, route, command)) ?? preflight(draft.state, command, route)
@@ -31,25 +32,28 @@ export function submit(draft: Draft, command: SubmitCommand): JsonObject | Rejec
 
   const messages = command.messages.map((message) => accepted(draft, command, message))
   if (command.mode !== 'live_then_queue') unparkQueue(draft)
-  const run_id = route.kind === 'join' ? join(draft, route, messages) : queueOwn(draft, route, command, messages, durable_id)
-  return outcome(
-    draft.state,
-    run_id,
-    messages.map(({ id }) => id),
-  )
+  const answering =
+    route.kind === 'join' ? join(draft, route, command, messages) : queueOwn(draft, route, command, messages, durable_id)
+  const message_ids = messages.map(({ id }) => id)
+  return outcome(draft.state, answering, message_ids)
 }
 
 /** For the open run: it goes on with them at once if it only waits for that, else they are read at their boundary. */
-function join(draft: Draft, { run, delivery }: Extract<Route, { kind: 'join' }>, messages: Accepted[]): string {
-  const { run_id, agent_id, status } = run.record
+function join(
+  draft: Draft,
+  { run, delivery }: Extract<Route, { kind: 'join' }>,
+  command: SubmitCommand,
+  messages: Accepted[],
+): Answering {
+  const { run_id, agent_id, status, dispatch_id } = run.record
   if (status === 'waiting' && delivery.boundary === 'resume_input' && isPlain(draft.state, delivery, messages)) {
     closeTickets(draft, run_id)
     commitMessages(draft, run_id, messages.map(asInput))
-    return run_id
+  } else {
+    deliver(draft, messages, { delivery, agent_id, ...overridesOf(command), for_run_id: null })
+    lookAtQueue(draft)
   }
-  deliver(draft, messages, { delivery, agent_id, overrides_key: null, for_run_id: null })
-  lookAtQueue(draft)
-  return run_id
+  return { run_id, dispatch_id }
 }
 
 /** For a run of their own, which has its record at once. */
@@ -59,25 +63,33 @@ function queueOwn(
   command: SubmitCommand,
   messages: Accepted[],
   durable_id: string | undefined,
-): string {
+): Answering {
   const agent_id = agentOf(draft.state, command)
-  const overrides = command.overrides ?? null
-  const run_id = queueRun(draft, { ...command, run_id: durable_id, agent_id, overrides })
+  const run_id = queueRun(draft, { ...command, run_id: durable_id, agent_id, overrides: command.overrides ?? null })
+  const answering = ownRun(draft, run_id)
   const open = activeRun(draft.state)
   if (open === undefined && isPlain(draft.state, delivery, messages)) {
     startRun(draft, run_id)
     commitMessages(draft, run_id, messages.map(asInput))
-    return run_id
+    return answering
   }
-  const how = { delivery, agent_id, overrides_key: overridesKey(overrides), for_run_id: run_id }
-  deliver(draft, messages, overrides === null ? how : { ...how, overrides })
+  deliver(draft, messages, { delivery, agent_id, ...overridesOf(command), for_run_id: run_id })
   if (kind === 'replace') {
     if (command.queue === 'supersede') supersedeQueue(draft, run_id)
     if (command.queue === 'park') parkQueue(draft)
     if (open !== undefined) stopRun(draft, open.record.run_id, { type: 'cancelled' }, 'replaced by a new message')
   }
   lookAtQueue(draft)
-  return run_id
+  return answering
+}
+
+/** Noted while it is there: a run that another takes over at once has no record here any more. */
+function ownRun(draft: Draft, run_id: string): Answering {
+  return { run_id, dispatch_id: draft.state.runs[run_id]?.dispatch.dispatch_id ?? '' }
+}
+
+function overridesOf({ overrides }: SubmitCommand): { overrides_key: string | null; overrides?: RunOverrides } {
+  return overrides === undefined ? { overrides_key: null } : { overrides_key: overridesKey(overrides), overrides }
 }
 
 /** Nothing is in their way, and one freeze takes them all: they need not pass through the queue. */
@@ -101,14 +113,14 @@ export function agentOf(state: ThreadState, command: SubmitCommand): string {
   return command.agent_id ?? state.latest_agent_id ?? 'default'
 }
 
-function outcome(state: ThreadState, run_id: string, message_ids: string[]): JsonObject {
+function outcome(state: ThreadState, { run_id, dispatch_id }: Answering, message_ids: string[]): JsonObject {
   const run = state.runs[run_id]
   const read = !state.queue.some((entry) => message_ids.includes(entry.pending_id))
   const joined = run?.record.status === 'running' && run.stopping === null
   return {
     thread_id: state.thread_id,
     run_id,
-    dispatch_id: run?.dispatch.dispatch_id ?? deriveId(run_id, 'dispatch'),
+    dispatch_id,
     status: read || joined ? 'running' : 'queued',
     message_ids,
   }

@@ -12,9 +12,13 @@ import { lost } from './tools.ts'
 
 /** What the passing of time alone brings about. Safe to call at any time and any number of times. */
 export function tick(draft: Draft): void {
-  if (expireHolds(draft)) lookAtQueue(draft)
   const run = activeRun(draft.state)
-  if (run === undefined) return
+  if (run !== undefined) runTick(draft, run)
+  // After the run's own time: what is let go must not be read by a run that ends in this very moment.
+  if (expireHolds(draft)) lookAtQueue(draft)
+}
+
+function runTick(draft: Draft, run: RunState): void {
   const { now } = draft.context
   const { run_id } = run.record
   if (run.stopping !== null) {

@@ -3,7 +3,7 @@ import type { RunState, ToolCall } from '../state.ts'
 import { dispatchFacts, emit, type Draft } from '../draft.ts'
 import { deriveId } from '../ids.ts'
 import { jsonSize, patched } from '../json.ts'
-import { MAX_PENDING, MAX_SHARED_BYTES } from '../limits.ts'
+import { MAX_OUTBOX_BYTES, MAX_PENDING, MAX_SHARED_BYTES } from '../limits.ts'
 import { cancelCall, finishCall, openTicket, toolMessageId } from './calls.ts'
 import { deliver } from './deliver.ts'
 import { openRun } from './ends.ts'
@@ -53,7 +53,8 @@ function keep(draft: Draft, run: RunState, call: ToolCall, outcome: Extract<Tool
       emit(draft, { kind: 'ThreadUpdated', run_id, payload: { reason: 'state_patched', state_patch } })
     else dropped(draft, run_id, 'state_patch', 'payload_too_large', 'The shared state would be larger than a thread keeps.')
   }
-  if (draft.state.queue.length + messages.length > MAX_PENDING) {
+  const room = draft.state.unstored.bytes + jsonSize(messages) <= MAX_OUTBOX_BYTES
+  if (messages.length > 0 && (!room || draft.state.queue.length + messages.length > MAX_PENDING)) {
     dropped(
       draft,
       run_id,

@@ -1,0 +1,100 @@
+import type { Command } from '../thread/command.ts'
+import type { Json, JsonObject } from '../thread/json.ts'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { PendingRow } from '../store/store.ts'
+import { sendCommand, type SendOptions } from './commands.ts'
+import type { HttpContext } from './options.ts'
+import { tagOf } from './preconditions.ts'
+import { presentPending } from './present.ts'
+import { HttpProblem } from './problems.ts'
+
+/** What the thread answers to a change of one entry: the entry without its content. */
+export type Changed = { pending: JsonObject & { pending_id: string; revision: number }; queue_revision: number }
+
+/**
+ * Sends a change of a pending message. What the thread does not know by heart, the store adds to its refusal: the
+ * current entry with its content, and what became of a message that has left the queue long ago.
+ */
+export async function sendEdit<T>(context: HttpContext, ref: ThreadRef, command: Command, options: SendOptions): Promise<T> {
+  try {
+    return (await sendCommand<T>(context, ref, command, options)).outcome
+  } catch (error) {
+    if (!(error instanceof HttpProblem)) throw error
+    if (error.code === 'pending_not_found' && 'pending_id' in command) throw await departed(context, ref, command.pending_id)
+    if (error.code === 'revision_conflict') throw await withCurrent(context, ref, error)
+    throw error
+  }
+}
+
+/** Says what became of a message that is not pending: read, gone unread, or never there. */
+export async function departed(context: HttpContext, ref: ThreadRef, pending_id: string): Promise<HttpProblem> {
+  const receipt = await context.store.conversation.receipt(ref, pending_id)
+  if (receipt === null || receipt.state === 'pending')
+    return new HttpProblem('pending_not_found', 'No pending message of this thread has this id.')
+  const { state, run_id = null, step = null, message_seq = null, reason = null } = receipt
+  if (state !== 'consumed') {
+    const why = state === 'retracted' ? 'was retracted' : `was not delivered${reason === null ? '' : `: ${reason}`}`
+    const detail = `The message ${why}. Send it again if it is still wanted.`
+    return new HttpProblem('pending_gone', detail, { pending_id, state, run_id, reason })
+  }
+  const where = `by run "${run_id ?? ''}"${step === null ? '' : ` in step ${String(step)}`}`
+  const detail = `The message has been read: ${where}. Send another to add to it.`
+  return new HttpProblem('already_consumed', detail, { pending_id, run_id, step, message_seq })
+}
+
+/** The entry as it is now; throws what `departed` says where there is none. */
+export async function requirePending(context: HttpContext, ref: ThreadRef, pending_id: string): Promise<PendingRow> {
+  const row = await context.store.conversation.getPending(ref, pending_id)
+  if (row === null) throw await departed(context, ref, pending_id)
+  return row
+}
+
+/** The conflict of a request whose tag stands for no revision of ours. */
+export async function entryConflict(context: HttpContext, ref: ThreadRef, row: PendingRow): Promise<HttpProblem> {
+  const detail = `If-Match does not name the current revision, which is ${tagOf('entry', row.revision)}. Look at the message again, then send your change.`
+  const queue_revision = await queueRevision(context, ref)
+  const facts = { pending_id: row.pending_id, revision: row.revision, queue_revision, pending: presentPending(row) }
+  return new HttpProblem('revision_conflict', detail, facts, { ETag: tagOf('entry', row.revision) })
+}
+
+/** The same for the queue as a whole. */
+export async function orderConflict(context: HttpContext, ref: ThreadRef): Promise<HttpProblem> {
+  const queue_revision = await queueRevision(context, ref)
+  const pending_ids = (await context.store.conversation.listPending(ref)).map(({ pending_id }) => pending_id)
+  const detail = `If-Match does not name the current revision of the queue, which is ${tagOf('queue', queue_revision)}. Look at it again, then reorder it.`
+  return new HttpProblem('revision_conflict', detail, { queue_revision, pending_ids }, { ETag: tagOf('queue', queue_revision) })
+}
+
+export async function queueRevision(context: HttpContext, ref: ThreadRef): Promise<number> {
+  const row = await context.store.threads.get(ref.tenant, ref.thread_id)
+  return row === null || row === 'deleted' ? 0 : row.queue_revision
+}
+
+/** The thread's own conflict, with the content of what it is about; a store that is behind adds nothing. */
+async function withCurrent(context: HttpContext, ref: ThreadRef, { message, facts }: HttpProblem): Promise<HttpProblem> {
+  const { pending_id, revision, queue_revision } = facts
+  if (typeof pending_id !== 'string' || typeof revision !== 'number') {
+    const tag = typeof queue_revision === 'number' ? { ETag: tagOf('queue', queue_revision) } : undefined
+    return new HttpProblem('revision_conflict', message, facts, tag)
+  }
+  const row = await context.store.conversation.getPending(ref, pending_id)
+  const shown = row?.revision === revision ? { ...facts, pending: presentPending(row) } : facts
+  return new HttpProblem('revision_conflict', message, shown, { ETag: tagOf('entry', revision) })
+}
+
+/**
+ * The content that an entry had at the revision of an answer. `before`: the entry as it was read before the command
+ * was sent. Null in a late repeat of an answer to which nothing in the store belongs any more.
+ */
+export async function contentAt(
+  context: HttpContext,
+  ref: ThreadRef,
+  { pending_id, revision }: Changed['pending'],
+  before: PendingRow | null,
+): Promise<Json> {
+  if (before?.revision === revision) return before.content as Json
+  const now = await context.store.conversation.getPending(ref, pending_id)
+  if (now?.revision === revision) return now.content as Json
+  const [read] = now === null ? await context.store.conversation.messagesByIds(ref, [pending_id]) : []
+  return (read?.content ?? null) as Json
+}

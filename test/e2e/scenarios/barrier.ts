@@ -1,0 +1,62 @@
+import { TO_THE_GATE } from '../support/gate.ts'
+import { atTheGate, openTheGate, submit, until, type Story } from './story.ts'
+
+/**
+ * The deployment must not be read together with what comes before it: a barrier stands between them. The tests and the
+ * barrier are read by one run, the deployment only by the next. Not even a hint to the run that goes on gets past it.
+ */
+export const barrierBeforeDeploy: Story = {
+  name: 'a barrier before a deploy step',
+  steps: [
+    submit('build', TO_THE_GATE),
+    atTheGate(),
+    submit('tests', 'run the tests'),
+    submit('report', 'report what failed', { delivery: { barrier: true } }),
+    submit('deploy', 'deploy it'),
+    submit('hurry', 'be quick', { mode: 'resume_open_run' }),
+    openTheGate(),
+    until('r4 RunFinished'),
+  ],
+  log: [
+    'r1 RunQueued',
+    'r1 RunStarted',
+    'r1 MessageCommitted #1 build user read in step 1: /tool gate {}',
+    'r1 ThreadMessagesCheckpointed build',
+    'r1 InferenceCompleted of step 1',
+    'r1 MessageCommitted #2 m1 assistant of step 1: calls c1',
+    'r1 ThreadMessagesCheckpointed m1',
+    'r1 ToolCallReady c1 in step 1: gate {}',
+    'r2 RunQueued',
+    'r2 PendingDelivered tests new_run: run the tests',
+    'r3 RunQueued',
+    'r3 PendingDelivered report new_run barrier: report what failed',
+    'r4 RunQueued',
+    'r4 PendingDelivered deploy new_run: deploy it',
+    'r1 PendingDelivered hurry next_step for r1: be quick',
+    'r1 ToolCallDone c1 succeeded: {"passed":true}',
+    'r1 MessageCommitted #3 m2 tool of step 1: success of c1',
+    'r1 ThreadMessagesCheckpointed m2',
+    'r1 InferenceCompleted of step 2',
+    'r1 MessageCommitted #4 m3 assistant of step 2: gate returned: {"passed":true}',
+    'r1 ThreadMessagesCheckpointed m3',
+    'r1 RunFinished natural_end: gate returned: {"passed":true}',
+    'r1 PendingEdited hurry to revision 1 target_ended new_run',
+    'r2 RunStarted',
+    'r2 MessageCommitted #5 tests user read in step 1: run the tests',
+    'r2 MessageCommitted #6 report user read in step 1: report what failed',
+    'r2 ThreadMessagesCheckpointed tests, report',
+    'r3 RunFinished coalesced into r2',
+    'r2 InferenceCompleted of step 1',
+    'r2 MessageCommitted #7 m4 assistant of step 1: You said: report what failed',
+    'r2 ThreadMessagesCheckpointed m4',
+    'r2 RunFinished natural_end: You said: report what failed',
+    'r4 RunStarted',
+    'r4 MessageCommitted #8 deploy user read in step 1: deploy it',
+    'r4 MessageCommitted #9 hurry user read in step 1: be quick',
+    'r4 ThreadMessagesCheckpointed deploy, hurry',
+    'r4 InferenceCompleted of step 1',
+    'r4 MessageCommitted #10 m5 assistant of step 1: You said: be quick',
+    'r4 ThreadMessagesCheckpointed m5',
+    'r4 RunFinished natural_end: You said: be quick',
+  ],
+}

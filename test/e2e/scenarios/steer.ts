@@ -1,0 +1,60 @@
+import { TO_THE_GATE } from '../support/gate.ts'
+import { atTheGate, openTheGate, steer, submit, until, type Story } from './story.ts'
+
+/**
+ * The run is in the middle of a step when I see that it goes the wrong way. What I say now it reads in its very next
+ * step, before what had been queued earlier for a run of its own. A hint to a thread at rest is a message like any other.
+ */
+export const steerMidRun: Story = {
+  name: 'steer a run in the middle of it',
+  steps: [
+    submit('start', TO_THE_GATE),
+    atTheGate(),
+    submit('later', 'then the other thing'),
+    steer('hint', 'not that way'),
+    steer('more', 'go left'),
+    openTheGate(),
+    until('r2 RunFinished'),
+    steer('thanks', 'well done'),
+    until('r3 RunFinished'),
+  ],
+  log: [
+    'r1 RunQueued',
+    'r1 RunStarted',
+    'r1 MessageCommitted #1 start user read in step 1: /tool gate {}',
+    'r1 ThreadMessagesCheckpointed start',
+    'r1 InferenceCompleted of step 1',
+    'r1 MessageCommitted #2 m1 assistant of step 1: calls c1',
+    'r1 ThreadMessagesCheckpointed m1',
+    'r1 ToolCallReady c1 in step 1: gate {}',
+    'r2 RunQueued',
+    'r2 PendingDelivered later new_run: then the other thing',
+    'r1 PendingDelivered hint next_step for r1: not that way',
+    'r1 PendingDelivered more next_step for r1: go left',
+    'r1 ToolCallDone c1 succeeded: {"passed":true}',
+    'r1 MessageCommitted #3 m2 tool of step 1: success of c1',
+    'r1 ThreadMessagesCheckpointed m2',
+    'r1 MessageCommitted #4 hint user read in step 2: not that way',
+    'r1 MessageCommitted #5 more user read in step 2: go left',
+    'r1 ThreadMessagesCheckpointed hint, more',
+    'r1 InferenceCompleted of step 2',
+    'r1 MessageCommitted #6 m3 assistant of step 2: You said: go left',
+    'r1 ThreadMessagesCheckpointed m3',
+    'r1 RunFinished natural_end: You said: go left',
+    'r2 RunStarted',
+    'r2 MessageCommitted #7 later user read in step 1: then the other thing',
+    'r2 ThreadMessagesCheckpointed later',
+    'r2 InferenceCompleted of step 1',
+    'r2 MessageCommitted #8 m4 assistant of step 1: You said: then the other thing',
+    'r2 ThreadMessagesCheckpointed m4',
+    'r2 RunFinished natural_end: You said: then the other thing',
+    'r3 RunQueued',
+    'r3 RunStarted',
+    'r3 MessageCommitted #9 thanks user read in step 1: well done',
+    'r3 ThreadMessagesCheckpointed thanks',
+    'r3 InferenceCompleted of step 1',
+    'r3 MessageCommitted #10 m5 assistant of step 1: You said: well done',
+    'r3 ThreadMessagesCheckpointed m5',
+    'r3 RunFinished natural_end: You said: well done',
+  ],
+}
