@@ -7,7 +7,10 @@ export class CallFailed extends Error {
 export async function call<T>(api: string, method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
   let response: Response
   try {
-    const options = { method, headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) } }
+    const options = {
+      method,
+      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    }
     response = await fetch(new URL(path, api), body === undefined ? options : { ...options, body: JSON.stringify(body) })
   } catch {
     throw new CallFailed(`Nothing answers at ${api}. Is the service running? Another address: --api or WEFT_API.`)

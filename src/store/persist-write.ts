@@ -7,6 +7,7 @@ import type { EventRow } from './event-log.ts'
 import { toJsonText } from './json-text.ts'
 import { pendingContent } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
+import { tracedEvents } from '../thread/repair/traced.ts'
 import { madeOf, marksOf } from '../thread/repair/traces.ts'
 import { ticketChanges } from './ticket-rows.ts'
 
@@ -36,7 +37,7 @@ export async function writeBatch(db: Db, writing: Writing): Promise<boolean> {
     ${some(messageRows(writing))}, ${some(runs)}, ${some(dispatches)}, ${some(ended)},
     ${some(pendingRows(writing))}, ${batch.queue === null ? null : json(batch.queue)},
     ${some(batch.ledger)}, ${json(batch.summary)}, ${json(batch.snapshot)},
-    ${some(closed)}, ${some(opened)}) as written`.execute(db)
+    ${some(closed)}, ${some(opened)}, ${some(tracedEvents(writing.resolved))}) as written`.execute(db)
   return done.rows[0]?.written === true
 }
 
@@ -99,20 +100,13 @@ function runRows({ batch, records, resolved }: Writing): { runs: object[]; dispa
   }
 }
 
-type Told = { event_seq: number | null; caused_by: string | null }
-const UNTOLD: Told = { event_seq: null, caused_by: null }
-
 /** The latest content of what was delivered or edited and still waits. The queue itself, in its order, is the thread's. */
 function pendingRows({ batch, resolved }: Writing): object[] {
   const waiting = batch.queue === null ? null : new Set(batch.queue.map((entry) => entry.pending_id))
-  const given = new Map<string, Told>()
+  const given = new Map<string, object>()
   for (const event of resolved) {
     const row = pendingContent(event)
-    if (row === null || !(waiting?.has(row.pending_id) ?? true)) continue
-    // The number is that of the delivery, whatever is edited after; a row that is there already keeps it.
-    const told = event.kind === 'PendingDelivered' ? { event_seq: event.seq, caused_by: event.caused_by ?? null } : UNTOLD
-    const { event_seq, caused_by } = given.get(row.pending_id) ?? told
-    given.set(row.pending_id, { ...row, event_seq, caused_by })
+    if (row !== null && (waiting?.has(row.pending_id) ?? true)) given.set(row.pending_id, row)
   }
   return [...given.values()]
 }

@@ -61,10 +61,10 @@ export async function readFacts(database: Database, ref: ThreadRef): Promise<Thr
     return head === null ? null : { head, ...(await readRows(tx, ref)) }
   })
   if (rows === null) return null
-  const { head, messages, runs, dispatches, pending } = rows
+  const { head, messages, runs, dispatches, pending, traces } = rows
   const { max_event, ...row } = head
   const marks = runs.flatMap((run) => Object.keys(run.marks).map(Number))
-  const numbers = messages.map(({ event_seq }) => event_seq ?? 0)
+  const numbers = [...messages.map(({ event_seq }) => event_seq ?? 0), ...traces.map(({ seq }) => seq)]
   const last_seq = [row.row_seq, max_event, row.snapshot?.event_seq ?? 0, ...marks, ...numbers].reduce((a, b) => Math.max(a, b))
   return {
     ...ref,
@@ -74,6 +74,7 @@ export async function readFacts(database: Database, ref: ThreadRef): Promise<Thr
     runs,
     dispatches,
     pending,
+    traces,
     events: await readEvents(database, ref, row.kept_from, last_seq),
   }
 }
@@ -81,7 +82,7 @@ export async function readFacts(database: Database, ref: ThreadRef): Promise<Thr
 async function readRows(
   tx: Tx,
   { tenant, thread_id }: ThreadRef,
-): Promise<Pick<ThreadFacts, 'messages' | 'runs' | 'dispatches' | 'pending'>> {
+): Promise<Pick<ThreadFacts, 'messages' | 'runs' | 'dispatches' | 'pending' | 'traces'>> {
   const messages = await tx
     .selectFrom('weft.messages')
     .select([
@@ -106,11 +107,24 @@ async function readRows(
     .execute()
   const pending = await tx
     .selectFrom('weft.pending')
-    .select(['pending_id', 'content', 'event_seq', 'caused_by'])
+    .select(['pending_id', 'content'])
     .where('tenant', '=', tenant)
     .where('thread_id', '=', thread_id)
     .execute()
-  return { messages, runs, dispatches: dispatches.map(({ record }) => record), pending }
+  const traces = await tx
+    .selectFrom('weft.traces')
+    .select('event')
+    .where('tenant', '=', tenant)
+    .where('thread_id', '=', thread_id)
+    .orderBy('seq')
+    .execute()
+  return {
+    messages,
+    runs,
+    dispatches: dispatches.map(({ record }) => record),
+    pending,
+    traces: traces.map(({ event }) => event),
+  }
 }
 
 type HeadRow = Pick<ThreadFacts, 'epoch' | 'row_seq' | 'kept_from' | 'message_count' | 'agent_id' | 'queue' | 'snapshot'> & {

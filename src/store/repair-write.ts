@@ -120,9 +120,9 @@ export function restoreHead(database: Database, ref: ThreadRef, head: HeadRepair
           delete from weft.pending where ${own} and pending_id not in (
             select q ->> 'pending_id' from json_array_elements(${toJsonText(head.snapshot.queue)}::json) as q)`)) +
         (await changed(sql`
-          insert into weft.pending (tenant, thread_id, pending_id, content, event_seq, caused_by)
+          insert into weft.pending (tenant, thread_id, pending_id, content)
           select ${tenant}, ${thread_id}, n.* from json_to_recordset(${toJsonText(head.pending)}::json) as n (
-            pending_id text, content json, event_seq bigint, caused_by text)
+            pending_id text, content json)
           on conflict do nothing`)),
       snapshots: await changed(sql`
         insert into weft.snapshots as s (tenant, thread_id, event_seq, snapshot)

@@ -45,6 +45,8 @@ async function drop(database: Database, tenant: string, id: string, keep: number
       if (from === undefined) return null
       const { numAffectedRows } = await sql`
         delete from weft.events where tenant = ${tenant} and thread_id = ${id} and seq < ${from}::bigint`.execute(tx)
+      await sql`
+        delete from weft.traces where tenant = ${tenant} and thread_id = ${id} and seq < ${from}::bigint`.execute(tx)
       // What was lost there would have been dropped by now.
       await sql`
         delete from weft.lost where tenant = ${tenant} and thread_id = ${id} and what = 'events' and to_seq < ${from}::bigint`.execute(

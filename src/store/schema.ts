@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../thread/json.ts'
 import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
 import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
 import type { Lost } from '../thread/repair/facts.ts'
+import type { Trace } from '../thread/repair/traced.ts'
 import type { Made, Marks } from '../thread/repair/traces.ts'
 import type { Reply } from '../thread/reply.ts'
 import type { PendingEntry, Snapshot } from '../thread/state.ts'
@@ -13,7 +14,7 @@ export type Tables = {
   'weft.threads': ThreadsTable
   'weft.events': EventsTable
   'weft.messages': MessagesTable
-  'weft.pending': Owned & { pending_id: string; content: JsonColumn<Content>; event_seq: number | null; caused_by: string | null }
+  'weft.pending': Owned & { pending_id: string; content: JsonColumn<Content> }
   'weft.runs': Owned & {
     run_id: string
     dispatch_id: string
@@ -50,6 +51,7 @@ export type Tables = {
     kinds: JsonColumn<string[] | null>
     found_at: number
   }
+  'weft.traces': Owned & { seq: number; event: JsonColumn<Trace> }
   'weft.migrations': { name: string; checksum: string; applied_at: number }
 }
 

@@ -14,6 +14,7 @@ const OWNED = [
   'snapshots',
   'commands',
   'lost',
+  'traces',
 ] as const
 
 /** Applies a patch to one thread; `null` when there is no such thread. Nothing is written on `cycle` and the like. */

@@ -52,7 +52,9 @@ test('a store that was set back: living threads take its word, and what they kne
   await engine.run(still, waits)
   const untouched = await engine.say('untouched', 'hello')
   await engine.run(untouched)
-  const queued = await engine.say('asked', 'after that', { delivery: { boundary: 'new_run', granularity: 'batch', barrier: false, fallback_to_new_run: true } })
+  const queued = await engine.say('asked', 'after that', {
+    delivery: { boundary: 'new_run', granularity: 'batch', barrier: false, fallback_to_new_run: true },
+  })
 
   await close()
   cpSync(data_dir, backup, { recursive: true })
@@ -64,19 +66,34 @@ test('a store that was set back: living threads take its word, and what they kne
   await engine.run(asked)
   await engine.run(queued)
   await engine.run(await engine.say('new', 'unknown to the backup'))
-  const known = { idle: (await engine.log('idle')).length, asked: (await engine.log('asked')).length, new: (await engine.log('new')).length }
+  const known = {
+    idle: (await engine.log('idle')).length,
+    asked: (await engine.log('asked')).length,
+    new: (await engine.log('new')).length,
+  }
 
   await close()
   rmSync(data_dir, { recursive: true })
   cpSync(backup, data_dir, { recursive: true })
   await open()
   // One thread finds it out by itself, by its next write; the others have nothing to write.
-  const refused = await engine.gateway.send(engine.ref('idle'), { type: 'submit', mode: 'queue', messages: [{ role: 'user', content: 'three' }], command_id: 'three' })
+  const refused = await engine.gateway.send(engine.ref('idle'), {
+    type: 'submit',
+    mode: 'queue',
+    messages: [{ role: 'user', content: 'three' }],
+    command_id: 'three',
+  })
   expect(refused.ok, 'accepted, before it could be stored').toBe(true)
 
   const status = await engine.reconcile()
   expect(status).toMatchObject({ status: 'done', mended: { adopted: 3 } })
-  const range = (thread_id: string, from_seq: number, to_seq: number) => ({ thread_id, what: 'events', from_seq, to_seq, reason: 'store_restored' })
+  const range = (thread_id: string, from_seq: number, to_seq: number) => ({
+    thread_id,
+    what: 'events',
+    from_seq,
+    to_seq,
+    reason: 'store_restored',
+  })
   expect(status.lost).toEqual(
     expect.arrayContaining([
       range('idle', kept.idle.length + 1, known.idle),

@@ -21,7 +21,8 @@ export function addReconcile(program: Command): void {
       const { api } = program.opts<{ api: string }>()
       const status = await run(api, thread, json ? () => undefined : progress)
       process.stdout.write(json ? `${JSON.stringify(status)}\n` : summary(status))
-      if (status.status === 'failed') throw new CallFailed('The repair failed; the Temporal UI shows why. It can be started again.')
+      if (status.status === 'failed')
+        throw new CallFailed('The repair failed; the Temporal UI shows why. It can be started again.')
       process.exitCode = status.lost.length > 0 ? 1 : 0
     })
 }

@@ -1,9 +1,7 @@
 -- What a repair goes by. A message knows the number of its event, what caused it and how a model came to it; a run
--- knows the numbers of its scheduling events and how its dispatch stood at each; a pending message knows the number
--- of its delivery.
+-- knows the numbers of its scheduling events and how its dispatch stood at each.
 alter table weft.messages add column event_seq bigint, add column caused_by text, add column made json;
 alter table weft.runs add column marks jsonb not null default '{}', add column queued_seq bigint;
-alter table weft.pending add column event_seq bigint, add column caused_by text;
 -- The first number that retention has left in the thread's log.
 alter table weft.threads add column kept_from bigint not null default 1;
 
@@ -25,11 +23,22 @@ create table weft.lost (
   primary key (tenant, thread_id, what, from_seq, ref)
 );
 
+-- Events that no other row tells of, as the thread gave them (see src/thread/repair/traced.ts): the log's second copy.
+create table weft.traces (
+  tenant text not null,
+  thread_id text not null,
+  seq bigint not null,
+  event json not null,
+  primary key (tenant, thread_id, seq)
+);
+
+drop function weft.write_batch(text, text, bigint, bigint, bigint, bigint, json, json, json, json, json, json, json, json, json, json, json, json);
+
 -- As before (see 0003), with what the rows keep of their events.
-create or replace function weft.write_batch(
+create function weft.write_batch(
   of_tenant text, of_thread text, new_epoch bigint, after_seq bigint, new_seq bigint, now_ms bigint,
   events json, messages json, runs json, dispatches json, ended json, delivered json, new_queue json, ledger json, summary json, snapshot json,
-  closed json, opened json
+  closed json, opened json, traces json
 ) returns boolean language plpgsql as $$
 begin
   perform 1 from weft.threads t
@@ -42,6 +51,12 @@ begin
   select of_tenant, of_thread, e.* from json_to_recordset(events) as e (
     seq bigint, kind text, run_id text, occurred_at bigint, hash text, visibility text, correlation_id text, causation_id text,
     idempotency_key text, payload json);
+
+  if traces is not null then
+    insert into weft.traces (tenant, thread_id, seq, event)
+    select of_tenant, of_thread, e.* from json_to_recordset(traces) as e (seq bigint, event json)
+    on conflict (tenant, thread_id, seq) do update set event = excluded.event;
+  end if;
 
   if messages is not null then
     insert into weft.messages (tenant, thread_id, message_seq, message_id, run_id, step, role, content, message_kind, visibility, interrupted, metadata, created_at, read_by_step, event_seq, caused_by, made)
@@ -66,8 +81,8 @@ begin
   end if;
 
   if delivered is not null then
-    insert into weft.pending (tenant, thread_id, pending_id, content, event_seq, caused_by)
-    select of_tenant, of_thread, n.* from json_to_recordset(delivered) as n (pending_id text, content json, event_seq bigint, caused_by text)
+    insert into weft.pending (tenant, thread_id, pending_id, content)
+    select of_tenant, of_thread, n.* from json_to_recordset(delivered) as n (pending_id text, content json)
     on conflict (tenant, thread_id, pending_id) do update set content = excluded.content;
   end if;
 

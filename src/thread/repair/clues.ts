@@ -4,14 +4,14 @@ import type { ToolCallPart, ToolResultPart } from '../message.ts'
 import type { Ticket } from '../records.ts'
 import { deriveId } from '../ids.ts'
 import { told, type Clue } from './clue.ts'
-import { deliveryClues } from './clues-pending.ts'
 import { runClues } from './clues-run.ts'
+import { tracedClues } from './clues-traced.ts'
 import type { StoredMessage, ThreadFacts } from './facts.ts'
 import type { Made, MadeCall } from './traces.ts'
 
 /** What the rows say of each number in the log. */
 export function cluesOf(facts: ThreadFacts): Map<number, Clue> {
-  const clues = new Map<number, Clue>([...deliveryClues(facts), ...runClues(facts)])
+  const clues = new Map<number, Clue>([...runClues(facts), ...tracedClues(facts)])
   const byNumber = new Map(facts.messages.map((message) => [message.message_seq, message]))
   const committed = new Map(
     facts.messages.flatMap((message) => (message.event_seq === null ? [] : [[message.event_seq, message]])),

@@ -3,6 +3,7 @@ import type { Content, Role, Visibility } from '../message.ts'
 import type { JsonObject } from '../json.ts'
 import type { DispatchRecord, RunRecord } from '../records.ts'
 import type { PendingEntry, Snapshot } from '../state.ts'
+import type { Trace } from './traced.ts'
 import type { Made, Marks } from './traces.ts'
 
 /** What the store has of one thread, as far as a repair looks at it. Times in ms. */
@@ -20,6 +21,8 @@ export type ThreadFacts = {
   agent_id: string | null
   queue: PendingEntry[]
   events: LogEvent[]
+  /** Of events that no other row tells of: see traced.ts. */
+  traces: Trace[]
   messages: StoredMessage[]
   runs: StoredRun[]
   dispatches: DispatchRecord[]
@@ -45,8 +48,7 @@ export type StoredMessage = {
   made: Made | null
 }
 export type StoredRun = { record: RunRecord; marks: Marks; queued_seq: number | null }
-/** `event_seq`: of its delivery. */
-export type StoredPending = { pending_id: string; content: Content; event_seq: number | null; caused_by: string | null }
+export type StoredPending = { pending_id: string; content: Content }
 
 /** What cannot be derived. `events` and `messages` by number (`kinds` where they are known), others by id. */
 export type Lost = {

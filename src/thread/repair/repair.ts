@@ -49,9 +49,9 @@ function missingContents(facts: ThreadFacts, { log }: Mended, { queue }: Snapsho
     let row: StoredPending | null = null
     for (const event of log) {
       if (event.kind === 'PendingDelivered' && event.payload.pending_id === pending_id)
-        row = { pending_id, content: event.payload.content, event_seq: event.seq, caused_by: event.caused_by ?? null }
+        row = { pending_id, content: event.payload.content }
       if (event.kind === 'PendingEdited' && event.payload.pending_id === pending_id && event.payload.content !== undefined)
-        row = { event_seq: null, caused_by: null, ...row, pending_id, content: event.payload.content }
+        row = { pending_id, content: event.payload.content }
     }
     if (row === null) lost.push({ what: 'pending', from_seq: 0, to_seq: 0, ref: pending_id })
     else found.push(row)
