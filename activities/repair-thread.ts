@@ -1,5 +1,6 @@
 import type { ThreadRef } from '../src/thread/ports.ts'
 import type { Counts } from '../src/thread/repair/ports.ts'
+import { added } from '../src/thread/repair/progress.ts'
 import { repairOf } from '../src/thread/repair/repair.ts'
 import type { Store } from '../src/store/store.ts'
 import type { ActivityDeps } from './deps.ts'
@@ -15,7 +16,7 @@ export async function repairThread(deps: Pick<ActivityDeps, 'store' | 'threads'>
   let mended: Counts = {}
   for (let tries = 0; tries < TRIES; tries++) {
     const done = await repairOnce(deps.store, ref, (await deps.threads?.snapshot(ref)) ?? null)
-    for (const [kind, count] of Object.entries(done.mended)) mended = { ...mended, [kind]: (mended[kind] ?? 0) + count }
+    mended = added(mended, done.mended)
     if (done.settled) break
   }
   return mended

@@ -141,13 +141,16 @@ export function restoreHead(database: Database, ref: ThreadRef, head: HeadRepair
   })
 }
 
-/** What was known to be lost keeps the time at which it was found. */
+/**
+ * What was known to be lost keeps the time at which it was found. A state that had to be put together cannot be told
+ * from another later on, so its note stays.
+ */
 export function noteLost(database: Database, ref: ThreadRef, lost: Lost[]): Promise<void> {
   return database.transaction(async (tx) => {
     if ((await lock(tx, ref)) === null) return
     const rows = toJsonText(lost.map((one) => ({ ...one, kinds: one.kinds ?? null, found_at: Date.now() })))
     await sql`
-      delete from weft.lost l where l.tenant = ${ref.tenant} and l.thread_id = ${ref.thread_id} and not exists (
+      delete from weft.lost l where l.tenant = ${ref.tenant} and l.thread_id = ${ref.thread_id} and l.what <> 'state' and not exists (
         select 1 from json_to_recordset(${rows}::json) as n (what text, from_seq bigint, to_seq bigint, ref text)
         where n.what = l.what and n.from_seq = l.from_seq and n.to_seq = l.to_seq and n.ref = l.ref)`.execute(tx)
     await sql`

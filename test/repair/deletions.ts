@@ -11,14 +11,30 @@ import { choices, live, picture } from './life.ts'
 
 const TABLES = ['events', 'messages', 'runs', 'dispatches', 'tickets', 'pending', 'snapshots'] as const
 
+/** Many lives, each told by its seed. */
+export async function checkLives(database: Database, store: Store, first: number, lives: number): Promise<void> {
+  let deleted = 0
+  let back = 0
+  for (let seed = first; seed < first + lives; seed++) {
+    const life = await checkDeletions(database, store, seed).catch((error: unknown) => {
+      const text = error instanceof Error ? error.message : String(error)
+      throw new Error(`life ${String(seed)} (WEFT_SEED=${String(seed)} WEFT_LIVES=1): ${text}`, { cause: error })
+    })
+    deleted += life.deleted
+    back += life.back
+  }
+  console.log(
+    `lives ${String(first)} to ${String(first + lives - 1)}: ${String(deleted)} events deleted, ${String(back)} came back`,
+  )
+  expect(back).toBeGreaterThan(deleted * 0.6)
+}
+
 /** A random life, random deletions by plain SQL, a repair: what is there is as it was, what is not is reported. */
-export async function checkDeletions(database: Database, store: Store, seed: number): Promise<{ deleted: number; back: number }> {
+async function checkDeletions(database: Database, store: Store, seed: number): Promise<{ deleted: number; back: number }> {
   const ref: ThreadRef = { tenant: 'acme', thread_id: `life-${String(seed)}` }
   await live(store, ref, seed, 30)
   const before = await picture(store, ref)
-  expect(await repairThread({ store }, ref), 'nothing to mend in a whole thread').toEqual(
-    expect.not.objectContaining({ events: 1 }),
-  )
+  expect(await repairThread({ store }, ref), 'nothing to mend in a whole thread').toEqual({})
   const gone = await remove(database, ref, choices(seed + 10_000))
 
   await repairThread({ store }, ref)
@@ -75,11 +91,7 @@ export async function checkDeletions(database: Database, store: Store, seed: num
     else expect(isLost('pending', 0, entry.pending_id)).toBe(true)
   }
 
-  const again = await repairThread({ store }, ref)
-  expect(
-    Object.values(again).reduce((sum, count) => sum + count, 0),
-    `a second pass mends nothing: ${JSON.stringify(again)}`,
-  ).toBe(0)
+  expect(await repairThread({ store }, ref), 'a second pass mends nothing').toEqual({})
   // A thread that has lost something is looked at closely each time.
   const [surveyed] = await survey(store, ref)
   if (lost.length === 0) expect(surveyed, 'nor does it look suspect any more').toMatchObject({ suspect: false })

@@ -5,6 +5,8 @@ import type { LogEvent } from '../../src/thread/envelope.ts'
 import type { ThreadEvent } from '../../src/thread/event.ts'
 import type { Json } from '../../src/thread/json.ts'
 import type { ThreadRef } from '../../src/thread/ports.ts'
+import { receive } from '../../src/thread/receive.ts'
+import type { PendingEntry } from '../../src/thread/state.ts'
 import { emptyThread } from '../../src/thread/state-init.ts'
 import { call, Given, SETTINGS } from '../thread/given.ts'
 
@@ -104,6 +106,10 @@ function act(thread: Given, pick: (below: number) => number, index: number): voi
   if (chosen?.status === 'ready' && pick(10) < 7) {
     const kind = pick(6)
     const done = { kind: 'done' as const, status: pick(2) === 0 ? ('success' as const) : ('error' as const) }
+    if (kind === 5) {
+      thread.tool(chosen.tool_call_id, { kind: 'done', status: 'success', state_patch: { n: index } })
+      return
+    }
     thread.tool(
       chosen.tool_call_id,
       kind === 0 ? { kind: 'lost', error: 'gone' } : kind === 1 ? { kind: 'missing', error: 'no tool' } : done,
@@ -128,7 +134,8 @@ function act(thread: Given, pick: (below: number) => number, index: number): voi
     })
     return
   }
-  switch (pick(7)) {
+  const entry = thread.state.queue[pick(Math.max(1, thread.state.queue.length))]
+  switch (pick(9)) {
     case 0:
       thread.when({ type: 'interrupt', mode: 'graceful', queue: (['keep', 'park', 'supersede'] as const)[pick(3)] ?? 'keep' })
       break
@@ -138,23 +145,44 @@ function act(thread: Given, pick: (below: number) => number, index: number): voi
     case 2:
       thread.later(pick(3_000))
       break
-    case 3: {
-      const entry = thread.state.queue[0]
-      if (entry !== undefined)
-        thread.when({
-          type: 'edit_pending',
-          pending_id: entry.pending_id,
-          message: { content: `edited ${String(index)}` },
-          expected_revision: entry.revision,
-        })
+    case 3:
+      if (entry !== undefined) change(thread, entry, pick, index)
+      break
+    case 4: {
+      const pending_ids = thread.state.queue.map(({ pending_id }) => pending_id).reverse()
+      thread.when({ type: 'reorder_pending', pending_ids, expected_queue_revision: thread.state.queue_revision })
       break
     }
+    case 5:
+      if (pick(2) === 0) thread.when({ type: 'resume_queue' })
+      // A refused signal stands in the log.
+      else thread.state = receive(thread.state, 'submit', `garbage ${String(index)}`, 'signal', thread.context()).state
+      break
     default: {
-      const content = `message ${String(index)}`
+      const content = `message ${String(index)}${pick(4) === 0 ? ' and so on'.repeat(300) : ''}`
       const mode = (['queue', 'foreground', 'live_then_queue', 'queue'] as const)[pick(4)] ?? 'queue'
       const count = 1 + pick(2)
       const messages = Array.from({ length: count }, (_, n) => ({ role: 'user' as const, content: `${content} ${String(n)}` }))
       thread.when({ type: 'submit', mode, messages, command_id: `s-${String(index)}`, metadata: { n: index } })
+    }
+  }
+}
+
+function change(thread: Given, entry: PendingEntry, pick: (below: number) => number, index: number): void {
+  const { pending_id, revision: expected_revision } = entry
+  switch (pick(4)) {
+    case 0:
+      thread.when({ type: 'retract_pending', pending_id, expected_revision })
+      break
+    case 1:
+      thread.when({ type: 'hold_pending', pending_id, ttl_ms: 2_000 })
+      break
+    case 2:
+      thread.when({ type: 'release_pending', pending_id })
+      break
+    default: {
+      const content = `edited ${String(index)}${pick(3) === 0 ? ' and so on'.repeat(2_000) : ''}`
+      thread.when({ type: 'edit_pending', pending_id, message: { content }, expected_revision })
     }
   }
 }

@@ -1,4 +1,5 @@
 import { summaryOf } from '../batch.ts'
+import { toLogEvent } from '../envelope.ts'
 import type { ThreadSummaryRow } from '../ports.ts'
 import type { DispatchRecord, Ticket } from '../records.ts'
 import { emptyThread } from '../state-init.ts'
@@ -20,8 +21,52 @@ export type Repair = {
   lost: Lost[]
 }
 
+/** What one row tells may be what another was waiting for; more rounds than this have never been needed. */
+const ROUNDS = 8
+
 /** `live`: the state of the thread's workflow, if it is known. Pure. */
 export function repairOf(facts: ThreadFacts, live: Snapshot | null): Repair {
+  let repair = round(facts, live)
+  let known = facts
+  for (let rounds = 1; rounds < ROUNDS; rounds++) {
+    const { events, messages, runs } = repair.mended
+    known = withMended(known, repair)
+    const next = round(known, live)
+    const more = [next.mended.events, next.mended.messages, next.mended.runs, next.pending]
+    repair = {
+      ...next,
+      mended: {
+        ...next.mended,
+        events: [...events, ...next.mended.events],
+        messages: [...messages, ...next.mended.messages],
+        runs: [...runs, ...next.mended.runs],
+      },
+      dispatches: [...repair.dispatches, ...next.dispatches],
+      pending: [...repair.pending, ...next.pending],
+    }
+    if (more.every((rows) => rows.length === 0)) break
+  }
+  return repair
+}
+
+/** As the store will have it. */
+function withMended(facts: ThreadFacts, { mended, dispatches, pending }: Repair): ThreadFacts {
+  const events = new Map(facts.events.map((event) => [event.event_seq, event]))
+  for (const { event } of mended.events) events.set(event.seq, toLogEvent(facts.thread_id, event))
+  const messages = new Map([...facts.messages, ...mended.messages].map((message) => [message.message_seq, message]))
+  const runs = new Map([...facts.runs, ...mended.runs].map((run) => [run.record.run_id, run]))
+  const scheduled = [...facts.dispatches, ...dispatches, ...mended.runs.map(({ dispatch }) => dispatch)]
+  return {
+    ...facts,
+    events: [...events.values()].sort((a, b) => a.event_seq - b.event_seq),
+    messages: [...messages.values()].sort((a, b) => a.message_seq - b.message_seq),
+    runs: [...runs.values()],
+    dispatches: [...new Map(scheduled.map((dispatch) => [dispatch.dispatch_id, dispatch])).values()],
+    pending: [...new Map([...facts.pending, ...pending].map((row) => [row.pending_id, row])).values()],
+  }
+}
+
+function round(facts: ThreadFacts, live: Snapshot | null): Repair {
   const mended = mend(facts)
   const head = headOf(facts, mended, live)
   const state: ThreadState = { ...emptyThread(facts.tenant, facts.thread_id, mended.state.settings), ...head.snapshot }
