@@ -1,6 +1,14 @@
 import { Context } from '@temporalio/activity'
+import type { LostRow } from '../src/store/store.ts'
 import type { ThreadRef } from '../src/thread/ports.ts'
-import { MAX_LOST_SHOWN, type LostFact, type ReconcileActivities, type ReconcilePage } from '../src/thread/repair/ports.ts'
+import type { Lost } from '../src/thread/repair/facts.ts'
+import {
+  MAX_LOST_SHOWN,
+  type Counts,
+  type LostFact,
+  type ReconcileActivities,
+  type ReconcilePage,
+} from '../src/thread/repair/ports.ts'
 import { added } from '../src/thread/repair/progress.ts'
 import type { ActivityDeps } from './deps.ts'
 import { repairThread } from './repair-thread.ts'
@@ -10,7 +18,7 @@ import { retainPage } from './retain.ts'
 const PAGE = 50
 /** Living threads that are asked at once. */
 const AT_ONCE = 8
-const NOTHING: ReconcilePage = { next: null, threads_seen: 0, mended: {}, dropped: {}, lost: [] }
+const NOTHING: ReconcilePage = { next: null, threads_seen: 0, mended: {}, dropped: {} }
 
 /** The effects of a repair (see workflows/reconcile.ts). All of them may be done again. */
 export function reconcileActivities(deps: ActivityDeps): ReconcileActivities {
@@ -23,9 +31,15 @@ export function reconcileActivities(deps: ActivityDeps): ReconcileActivities {
     listLost: async ({ tenant, thread_id }) => {
       const filter = { limit: MAX_LOST_SHOWN, ...(thread_id === null ? {} : { thread_id }) }
       const rows = await deps.store.repair.listLost(tenant, filter)
-      return rows.map(({ ref, ...row }): LostFact => (ref === '' ? row : { ...row, ref }))
+      return rows.map(lostFact)
     },
   }
+}
+
+function lostFact({ ref, what, ...row }: LostRow): LostFact {
+  const named = ref === '' ? row : { ...row, ref }
+  if (what !== 'restored') return { ...named, what }
+  return { ...named, what: ref === '' ? 'events' : 'pending', reason: 'store_restored' }
 }
 
 async function reconcilePage(deps: ActivityDeps, tenant: string, after: string): Promise<ReconcilePage> {
@@ -66,33 +80,29 @@ async function reconcileWorkflows(
   let found: ReconcilePage = { ...NOTHING, next: page.next }
   for (let at = 0; at < page.thread_ids.length; at += AT_ONCE) {
     Context.current().heartbeat()
-    const answers = await Promise.all(
-      page.thread_ids.slice(at, at + AT_ONCE).map((id) => compare(deps, { tenant, thread_id: id })),
-    )
-    for (const { mended, lost } of answers)
-      found = { ...found, mended: added(found.mended, mended), lost: [...found.lost, ...lost] }
+    const some = page.thread_ids.slice(at, at + AT_ONCE)
+    const answers = await Promise.all(some.map((id) => compare(deps, { tenant, thread_id: id })))
+    found = { ...found, mended: answers.reduce(added, found.mended) }
   }
   return found
 }
 
-async function compare(deps: ActivityDeps, ref: ThreadRef): Promise<Pick<ReconcilePage, 'mended' | 'lost'>> {
-  const { store, threads } = deps
-  const nothing = { mended: {}, lost: [] }
+/** What was mended. */
+async function compare({ store, threads }: ActivityDeps, ref: ThreadRef): Promise<Counts> {
   const live = (await threads?.view(ref)) ?? null
-  if (live === null || threads === undefined) return nothing
+  if (live === null || threads === undefined) return {}
   // Read after the thread was asked: a healthy one is never ahead of this.
   const row = await store.threads.get(ref.tenant, ref.thread_id)
-  if (row === 'deleted') return nothing
+  if (row === 'deleted') return {}
   const last_seq = row?.last_seq ?? 0
-  if (live.needs_reconcile === null && live.stored_seq <= last_seq) return nothing
-  const mended = row === null ? {} : await repairThread(deps, ref)
+  if (live.needs_reconcile === null && live.stored_seq <= last_seq) return {}
+  const mended = row === null ? {} : await repairThread({ store, threads }, ref)
   const now = await store.threads.get(ref.tenant, ref.thread_id)
   const answer = await threads.reconcile(ref, now === null || now === 'deleted' ? 0 : now.last_seq)
-  if (answer?.adopted !== true) return { mended, lost: [] }
-  const { known_seq, store_seq } = answer
-  const lost: LostFact[] =
-    known_seq > store_seq
-      ? [{ thread_id: ref.thread_id, what: 'events', from_seq: store_seq + 1, to_seq: known_seq, reason: 'store_restored' }]
-      : []
-  return { mended: added(mended, { adopted: 1 }), lost }
+  if (answer?.adopted !== true) return mended
+  const { known_seq, store_seq, pending_ids } = answer
+  const lost: Lost[] = pending_ids.map((id) => ({ what: 'restored', from_seq: 0, to_seq: 0, ref: id }))
+  if (known_seq > store_seq) lost.push({ what: 'restored', from_seq: store_seq + 1, to_seq: known_seq, ref: '' })
+  if (lost.length > 0) await store.repair.noteRestored(ref, lost)
+  return added(mended, { adopted: 1 })
 }

@@ -10,7 +10,7 @@ export async function retainPage(
   { store, retention_ms }: ActivityDeps,
   { tenant, after }: { tenant: string; after: string },
 ): Promise<ReconcilePage> {
-  const page: ReconcilePage = { next: null, threads_seen: 0, mended: {}, dropped: {}, lost: [] }
+  const page: ReconcilePage = { next: null, threads_seen: 0, mended: {}, dropped: {} }
   const staged = after === '' ? await all(() => store.repair.pruneStaged(tenant, ROWS)) : 0
   if (retention_ms == null) return { ...page, dropped: { staged } }
   const now = Date.now()

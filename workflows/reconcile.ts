@@ -9,7 +9,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common'
-import type { Counts, ReconcileActivities, ReconcilePage, ReconcileStatus } from '../src/thread/repair/ports.ts'
+import type { Counts, LostFact, ReconcileActivities, ReconcilePage, ReconcileStatus } from '../src/thread/repair/ports.ts'
 import {
   NOTHING_DONE,
   reconcileId,
@@ -35,7 +35,7 @@ const PAGES_PER_EXECUTION = 200
 export async function reconcile(input: ReconcileInput): Promise<ReconcileStatus> {
   let progress: ReconcileProgress = input.progress ?? NOTHING_DONE
   const { tenant, thread_id = null } = input
-  const view = (status: ReconcileStatus['status'], lost = progress.lost): ReconcileStatus => {
+  const view = (status: ReconcileStatus['status'], lost: LostFact[] = []): ReconcileStatus => {
     const { threads_seen, mended, dropped } = progress
     return { status, tenant, thread_id, threads_seen, mended, dropped, lost }
   }
@@ -45,8 +45,7 @@ export async function reconcile(input: ReconcileInput): Promise<ReconcileStatus>
     progress = withPage(progress, await nextPage(input, progress), thread_id !== null)
     setCurrentDetails(`${String(progress.threads_seen)} threads seen · mended ${sentence(progress.mended)}`)
   }
-  const noted = await activities.listLost({ tenant, thread_id })
-  return view('done', [...progress.lost, ...noted])
+  return view('done', await activities.listLost({ tenant, thread_id }))
 }
 
 function nextPage({ tenant, thread_id = null }: ReconcileInput, { phase, next }: ReconcileProgress): Promise<ReconcilePage> {

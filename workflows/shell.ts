@@ -4,7 +4,7 @@ import { next, type Next } from '../src/thread/next.ts'
 import type { Report, ThreadRef } from '../src/thread/ports.ts'
 import { reject, type Answer } from '../src/thread/reply.ts'
 import type { Reconciled } from '../src/thread/repair/ports.ts'
-import { mustAdopt, storedSeq } from '../src/thread/rules/adopt.ts'
+import { beyond, mustAdopt } from '../src/thread/rules/adopt.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
@@ -18,6 +18,8 @@ import { SearchAttributes } from './search-attributes.ts'
 const LOAD_WAIT_MS = 800
 /** How long a repair waits for the thread to have taken the store's word (ms). */
 const ADOPT_WAIT_MS = 10_000
+/** Ids of pending messages in the answer to a repair. */
+const MAX_LOST_PENDING = 100
 
 /**
  * Wires the pure core to Temporal: commands and reports go into it, effects come out of it. No rule stands here.
@@ -28,7 +30,7 @@ export class ThreadShell {
   #deleted = false
   /** The store knows better than this thread: see `reconcile`. */
   #doubted = false
-  #lastAdopted: { known_seq: number; store_seq: number } | null = null
+  #lastAdopted: Pick<Reconciled, 'known_seq' | 'store_seq' | 'pending_ids'> | null = null
   /** Something has changed since the loop last looked. */
   #changed = false
   readonly #ref: ThreadRef
@@ -119,17 +121,17 @@ export class ThreadShell {
       this.#deleted = true
       return
     }
-    const known_seq = storedSeq(state)
-    const store_seq = loaded.event_seq
-    this.#lastAdopted = { known_seq, store_seq }
-    const input: Input = { kind: 'report', report: { type: 'adopted', known_seq, store_seq } }
+    const known = beyond(state, loaded)
+    const { known_seq, store_seq } = known
+    this.#lastAdopted = { known_seq, store_seq, pending_ids: known.pending_ids.slice(0, MAX_LOST_PENDING) }
+    const input: Input = { kind: 'report', report: { type: 'adopted', beyond: known } }
     if (known_seq > store_seq) this.#enter(this.#inbox.replayAfter(loaded, input))
     else this.#enter(this.#inbox.take(this.#inbox.replay(loaded), input).state)
   }
 
   #reconciled(adopted: boolean): Reconciled {
-    const seqs = adopted && this.#lastAdopted !== null ? this.#lastAdopted : { known_seq: 0, store_seq: 0 }
-    return { adopted, ...seqs, needs_reconcile: this.#state?.needs_reconcile ?? null }
+    const known = adopted && this.#lastAdopted !== null ? this.#lastAdopted : { known_seq: 0, store_seq: 0, pending_ids: [] }
+    return { adopted, ...known, needs_reconcile: this.#state?.needs_reconcile ?? null }
   }
 
   async #loop(): Promise<void> {

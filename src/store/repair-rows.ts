@@ -1,6 +1,6 @@
 import type { Database } from './database.ts'
 import { listLost, readFacts, survey } from './repair-read.ts'
-import { noteLost, restoreEvents, restoreHead, restoreMessages } from './repair-write.ts'
+import { noteLost, noteRestored, restoreEvents, restoreHead, restoreMessages } from './repair-write.ts'
 import { pruneCommands, pruneStaged, retain } from './retention.ts'
 import type { RepairRows } from './store.ts'
 
@@ -16,6 +16,7 @@ export function repairRows(database: Database): RepairRows {
     restoreMessages: (ref, messages) => restoreMessages(database, ref, messages),
     restoreHead: (ref, head) => restoreHead(database, ref, head),
     noteLost: (ref, lost) => noteLost(database, ref, lost),
+    noteRestored: (ref, lost) => noteRestored(database, ref, lost),
     listLost: (tenant, filter) => listLost(database, tenant, filter),
     retain: (tenant, page) => retain(database, tenant, page),
     pruneStaged: (tenant, limit) => pruneStaged(database, tenant, limit),

@@ -142,21 +142,33 @@ export function restoreHead(database: Database, ref: ThreadRef, head: HeadRepair
 }
 
 /**
- * What was known to be lost keeps the time at which it was found. A state that had to be put together cannot be told
- * from another later on, so its note stays.
+ * What was known to be lost keeps the time at which it was found. That a state was put together, or that the store was
+ * set back, cannot be seen any more later on, so those notes stay.
  */
 export function noteLost(database: Database, ref: ThreadRef, lost: Lost[]): Promise<void> {
   return database.transaction(async (tx) => {
     if ((await lock(tx, ref)) === null) return
     const rows = toJsonText(lost.map((one) => ({ ...one, kinds: one.kinds ?? null, found_at: Date.now() })))
     await sql`
-      delete from weft.lost l where l.tenant = ${ref.tenant} and l.thread_id = ${ref.thread_id} and l.what <> 'state' and not exists (
+      delete from weft.lost l where l.tenant = ${ref.tenant} and l.thread_id = ${ref.thread_id} and l.what not in ('state', 'restored') and not exists (
         select 1 from json_to_recordset(${rows}::json) as n (what text, from_seq bigint, to_seq bigint, ref text)
         where n.what = l.what and n.from_seq = l.from_seq and n.to_seq = l.to_seq and n.ref = l.ref)`.execute(tx)
-    await sql`
+    await insertLost(tx, ref, rows)
+  })
+}
+
+/** Adds to what is noted. */
+export function noteRestored(database: Database, ref: ThreadRef, lost: Lost[]): Promise<void> {
+  const rows = toJsonText(lost.map((one) => ({ ...one, kinds: null, found_at: Date.now() })))
+  return database.transaction(async (tx) => {
+    if ((await lock(tx, ref)) !== null) await insertLost(tx, ref, rows)
+  })
+}
+
+async function insertLost(tx: Tx, ref: ThreadRef, rows: string): Promise<void> {
+  await sql`
       insert into weft.lost (tenant, thread_id, what, from_seq, to_seq, ref, kinds, found_at)
       select ${ref.tenant}, ${ref.thread_id}, n.* from json_to_recordset(${rows}::json) as n (
         what text, from_seq bigint, to_seq bigint, ref text, kinds json, found_at bigint)
       on conflict do nothing`.execute(tx)
-  })
 }

@@ -49,7 +49,7 @@ async function drop(database: Database, tenant: string, id: string, keep: number
         delete from weft.traces where tenant = ${tenant} and thread_id = ${id} and seq < ${from}::bigint`.execute(tx)
       // What was lost there would have been dropped by now.
       await sql`
-        delete from weft.lost where tenant = ${tenant} and thread_id = ${id} and what = 'events' and to_seq < ${from}::bigint`.execute(
+        delete from weft.lost where tenant = ${tenant} and thread_id = ${id} and what in ('events', 'restored') and to_seq < ${from}::bigint and to_seq > 0`.execute(
         tx,
       )
       await sql`

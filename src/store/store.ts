@@ -38,8 +38,10 @@ export interface RepairRows {
   restoreMessages(ref: ThreadRef, messages: StoredMessage[]): Promise<number>
   /** What depends on where the thread stands, if it still stands there; null if it has moved on. Counts what was mended. */
   restoreHead(ref: ThreadRef, head: HeadRepair): Promise<{ [kind: string]: number } | null>
-  /** Replaces what is noted as lost of a thread. */
+  /** Replaces what is noted as lost of a thread; what is noted of a store that was set back stays. */
   noteLost(ref: ThreadRef, lost: Lost[]): Promise<void>
+  /** Adds notes of a store that was set back. */
+  noteRestored(ref: ThreadRef, lost: Lost[]): Promise<void>
   listLost(tenant: string, filter: { thread_id?: string; limit: number }): Promise<LostRow[]>
   /** Drops one page of what is older than `before` (ms); how many rows of each kind. */
   retain(tenant: string, page: { after: string; limit: number; before: number }): Promise<{ threads: string[]; events: number }>

@@ -56,8 +56,8 @@ export function createReconciler(client: Client, task_queue = TASK_QUEUE): Recon
 }
 
 function failed(tenant: string): ReconcileStatus {
-  const { threads_seen, mended, dropped, lost } = NOTHING_DONE
-  return { status: 'failed', tenant, thread_id: null, threads_seen, mended, dropped, lost }
+  const { threads_seen, mended, dropped } = NOTHING_DONE
+  return { status: 'failed', tenant, thread_id: null, threads_seen, mended, dropped, lost: [] }
 }
 
 /** Makes the schedule that starts repairs, or brings it to this interval; 0 takes it away. */

@@ -61,7 +61,7 @@ export function react(state: ThreadState, report: Report, context: Context): Thr
       loaded(draft)
       break
     case 'adopted':
-      adopted(draft, report)
+      adopted(draft, report.beyond)
       break
     case 'model_done':
       modelDone(draft, report)

@@ -29,7 +29,11 @@ export function threadView(state: ThreadState): JsonObject {
 }
 
 /** Query `snapshot`: what a repair writes where the store has lost it. */
-export function snapshotView(state: ThreadState): { snapshot: Snapshot; unstored_events: number; needs_reconcile: string | null } {
+export function snapshotView(state: ThreadState): {
+  snapshot: Snapshot
+  unstored_events: number
+  needs_reconcile: string | null
+} {
   const { unstored, needs_reconcile } = state
   return { snapshot: toSnapshot(state), unstored_events: unstored.events.length, needs_reconcile }
 }

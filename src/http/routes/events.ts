@@ -55,11 +55,13 @@ async function list(
 ): Promise<HttpResponse> {
   const { scope, ...source } = await sourceOf(context, kind, input.params.id)
   const after_seq = input.query.cursor === undefined ? 0 : decodeEventCursor(scope, input.query.cursor)
-  if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
+  if (input.query.cursor !== undefined) await checkReach(context, source.thread_id, after_seq, input.query.cursor)
   const limit = input.query.limit ?? DEFAULT_LIMIT
   const { events } = await context.store.conversation.listEvents(context.tenant, { ...source, after_seq, limit: limit + 1 })
   const shown = events.slice(0, limit)
-  const next_cursor = eventCursor(scope, shown.at(-1)?.event_seq ?? after_seq)
+  const last = shown.at(-1)
+  const next_cursor =
+    last === undefined ? (input.query.cursor ?? eventCursor(scope, 0)) : eventCursor(scope, last.event_seq, last.occurred_at)
   return json({ items: shown.map((event) => presentEvent(event, scope)), next_cursor, has_more: events.length > limit, limit })
 }
 
@@ -72,7 +74,7 @@ async function follow(
   const source = await sourceOf(context, kind, input.params.id)
   const cursor = resumeCursor(input.query.cursor, input.headers)
   const after_seq = cursor === undefined ? 0 : decodeEventCursor(source.scope, cursor)
-  if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
+  if (cursor !== undefined) await checkReach(context, source.thread_id, after_seq, cursor)
   const inbox = listen(context, source.thread_id, input.gone)
   return { kind: 'stream', run: streamEvents.bind(null, context, { ...source, after_seq, inbox }) }
 }

@@ -31,7 +31,7 @@ export function createLogReader(context: Pick<HttpContext, 'store' | 'tenant'>, 
   /** Everything up to this number has been looked at. */
   let seen = options.after_seq
 
-  async function page(): Promise<{ events: LogEvent[]; last_seq: number } | null> {
+  async function page(): Promise<{ events: LogEvent[]; last_seq: number; kept_from: number } | null> {
     let pause = RETRY_MIN_MS
     for (;;) {
       if (signal.aborted) return null
@@ -60,6 +60,8 @@ export function createLogReader(context: Pick<HttpContext, 'store' | 'tenant'>, 
       if (read === null) return true
       // A number that went back: the thread was deleted or the store restored. Nothing follows on from here.
       if (read.last_seq < seen) return false
+      // What would come next was dropped for its age while this reader was on its way.
+      if (seen > 0 && seen < read.kept_from - 1) return false
       await pass(read.events)
       if (read.events.length < PAGE) return true
     }

@@ -40,9 +40,9 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
 
   const send = (projected: readonly Projected[]): Promise<void> =>
     sink.send(
-      projected.map(({ event, seq }) => ({
+      projected.map(({ event, seq, at }) => ({
         data: event,
-        id: seq === undefined ? undefined : eventCursor(runScope(run_id), seq),
+        id: seq === undefined ? undefined : eventCursor(runScope(run_id), seq, at),
       })),
     )
   const deliver = async (events: LogEvent[]): Promise<void> => {

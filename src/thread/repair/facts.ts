@@ -50,9 +50,12 @@ export type StoredMessage = {
 export type StoredRun = { record: RunRecord; marks: Marks; queued_seq: number | null }
 export type StoredPending = { pending_id: string; content: Content }
 
-/** What cannot be derived. `events` and `messages` by number (`kinds` where they are known), others by id. */
+/**
+ * What cannot be derived. `events` and `messages` by number (`kinds` where they are known), others by id. `restored`:
+ * numbers, or a pending message, that a living thread knew and the store, set back, did not; the numbers are used again.
+ */
 export type Lost = {
-  what: 'events' | 'messages' | 'run' | 'pending' | 'state'
+  what: 'events' | 'messages' | 'run' | 'pending' | 'state' | 'restored'
   from_seq: number
   to_seq: number
   ref: string

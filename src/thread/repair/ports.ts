@@ -16,7 +16,14 @@ export interface ThreadWorkflows {
 /** `stored_seq`: the last number that the thread knows to be stored. */
 export type LiveView = { stored_seq: number; needs_reconcile: string | null }
 /** Facts behind `store_seq` up to `known_seq` are gone. */
-export type Reconciled = { adopted: boolean; known_seq: number; store_seq: number; needs_reconcile: string | null }
+export type Reconciled = {
+  adopted: boolean
+  known_seq: number
+  store_seq: number
+  /** Messages that waited and that the store does not know. */
+  pending_ids: string[]
+  needs_reconcile: string | null
+}
 
 /** The effects of a repair, as its workflow sees them. Each does one page. */
 export interface ReconcileActivities {
@@ -30,13 +37,13 @@ export interface ReconcileActivities {
   /** Everything that is noted as lost, at most MAX_LOST_SHOWN. */
   listLost(input: { tenant: string; thread_id: string | null }): Promise<LostFact[]>
 }
-/** `next`: where the next page begins; null after the last. `lost`: what is not noted in the store. */
-export type ReconcilePage = { next: string | null; threads_seen: number; mended: Counts; dropped: Counts; lost: LostFact[] }
+/** `next`: where the next page begins; null after the last. */
+export type ReconcilePage = { next: string | null; threads_seen: number; mended: Counts; dropped: Counts }
 export type Counts = { [kind: string]: number }
-/** `reason`: `store_restored` for numbers that a living thread knew and the store, set back, does not. */
+/** `reason`: `store_restored` for what a living thread knew and the store, set back, did not. */
 export type LostFact = {
   thread_id: string
-  what: Lost['what']
+  what: Exclude<Lost['what'], 'restored'>
   from_seq: number
   to_seq: number
   ref?: string

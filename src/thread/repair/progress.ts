@@ -1,4 +1,4 @@
-import type { Counts, LostFact, ReconcilePage } from './ports.ts'
+import type { Counts, ReconcilePage } from './ports.ts'
 
 /** What one execution of a repair hands to the next. `next`: where the phase goes on; null at its beginning. */
 export type ReconcileProgress = {
@@ -7,7 +7,6 @@ export type ReconcileProgress = {
   threads_seen: number
   mended: Counts
   dropped: Counts
-  lost: LostFact[]
 }
 /** Without a thread's id: all of the tenant's. */
 export type ReconcileInput = { tenant: string; thread_id?: string | null; progress?: ReconcileProgress }
@@ -18,11 +17,8 @@ export const NOTHING_DONE: ReconcileProgress = {
   threads_seen: 0,
   mended: {},
   dropped: {},
-  lost: [],
 }
 export const RECONCILE_SUMMARY = 'Compare all threads with the store, and mend what is missing'
-/** What travels between executions stays small, however much is lost. */
-const MAX_LOST_CARRIED = 500
 
 /** One tenant has one repair at a time. A thread's id has a slash, so the two are never the same. */
 export function reconcileId(tenant: string): string {
@@ -38,7 +34,6 @@ export function withPage(progress: ReconcileProgress, page: ReconcilePage, singl
     threads_seen: progress.threads_seen + page.threads_seen,
     mended: added(progress.mended, page.mended),
     dropped: added(progress.dropped, page.dropped),
-    lost: [...progress.lost, ...page.lost].slice(0, MAX_LOST_CARRIED),
   }
 }
 
