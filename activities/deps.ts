@@ -25,6 +25,8 @@ export type ActivityDeps = {
   logger: ActivityLogger
   /** The living threads, for repairs; without it they compare the store with itself only. */
   threads?: ThreadWorkflows
+  /** Told of a tenant one of whose threads knows more than the store, which was set back. */
+  on_gap?: (tenant: string) => void
   /** How old the events of finished runs may become (ms); null: they are kept. */
   retention_ms?: number | null
 }

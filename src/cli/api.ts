@@ -1,19 +1,22 @@
+import type { CliIo } from './io.ts'
+
 /** The service did not do what was asked; the message is one sentence for the person who asked. */
 export class CallFailed extends Error {
   override readonly name = 'CallFailed'
 }
 
 /** One call of the service's API; its JSON answer. Throws `CallFailed` for refusals and where nothing answers. */
-export async function call<T>(api: string, method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+export async function call<T>(io: CliIo, method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+  const headers = { accept: 'application/json', ...io.headers?.() }
+  const init =
+    body === undefined
+      ? { method, headers }
+      : { method, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) }
   let response: Response
   try {
-    const options = {
-      method,
-      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-    }
-    response = await fetch(new URL(path, api), body === undefined ? options : { ...options, body: JSON.stringify(body) })
+    response = await fetch(`${io.url()}${path}`, init)
   } catch {
-    throw new CallFailed(`Nothing answers at ${api}. Is the service running? Another address: --api or WEFT_API.`)
+    throw new CallFailed(`Nothing answers at ${io.url()}. Is the service running? Another address: --api or WEFT_API.`)
   }
   const answer: unknown = await response.json().catch(() => null)
   if (response.ok) return answer as T

@@ -10,7 +10,7 @@ import { createInProcessBus } from '../live/in-process.ts'
 import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
-import { createReconciler, scheduleRepairs } from '../temporal/reconciler.ts'
+import { createReconciler, repairSoon, scheduleRepairs } from '../temporal/reconciler.ts'
 import { startSweep } from '../temporal/sweep.ts'
 import { createThreadWorkflows } from '../temporal/thread-workflows.ts'
 import type { ThreadSettings } from '../thread/state.ts'
@@ -125,6 +125,8 @@ async function addWorker(
   client: Client,
 ): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
+  const onError = (error: unknown): void =>
+    logger.warn({ error: String(error) }, 'A repair could not be started; the schedule will start one.')
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
   shutdown.add('The connection of the worker', () => connection.close())
@@ -135,6 +137,7 @@ async function addWorker(
     activities: createActivities({
       ...{ store, bus, agents, settings, worker_id: identity, observe: metrics.observe, logger },
       threads: createThreadWorkflows(client),
+      ...(config.reconcileIntervalMs === 0 ? {} : { on_gap: repairSoon(createReconciler(client), onError) }),
       retention_ms: config.eventRetentionMs,
     }),
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],

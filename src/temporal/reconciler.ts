@@ -11,6 +11,7 @@ import type { Reconciler } from './gateway.ts'
 import { RECONCILE_SCHEDULE, RECONCILE_WORKFLOW, TASK_QUEUE } from './names.ts'
 
 const CALL_MS = 5_000
+const SOON_MS = 500
 
 /** Repairs over a Temporal client: one at a time for each tenant, whoever has started it. */
 export function createReconciler(client: Client, task_queue = TASK_QUEUE): Reconciler {
@@ -39,6 +40,8 @@ export function createReconciler(client: Client, task_queue = TASK_QUEUE): Recon
       }),
     status: (tenant, id) =>
       within(async () => {
+        // The server takes nothing else.
+        if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return null
         try {
           // By the id of the execution, which must be one of this tenant's.
           const handle = client.workflow.getHandle(reconcileId(tenant), id)
@@ -60,6 +63,34 @@ function failed(tenant: string): ReconcileStatus {
   return { status: 'failed', tenant, thread_id: null, threads_seen, mended, dropped, lost: [] }
 }
 
+/**
+ * For a thread that has found the store behind it: starts a repair soon, one for all threads that find it together. One
+ * that is under way may have been past that thread, so another follows it.
+ */
+export function repairSoon(reconciler: Reconciler, onError: (error: unknown) => void): (tenant: string) => void {
+  const waiting = new Set<string>()
+  return (tenant) => {
+    if (waiting.has(tenant)) return
+    waiting.add(tenant)
+    const again = (): void => {
+      const timer = setTimeout(() => {
+        reconciler.start(tenant).then(
+          ({ already_running }) => {
+            if (already_running) again()
+            else waiting.delete(tenant)
+          },
+          (error: unknown) => {
+            waiting.delete(tenant)
+            onError(error)
+          },
+        )
+      }, SOON_MS)
+      timer.unref()
+    }
+    again()
+  }
+}
+
 /** Makes the schedule that starts repairs, or brings it to this interval; 0 takes it away. */
 export async function scheduleRepairs(client: Client, interval_ms: number, task_queue = TASK_QUEUE): Promise<void> {
   const handle = client.schedule.getHandle(RECONCILE_SCHEDULE)
@@ -78,10 +109,12 @@ export async function scheduleRepairs(client: Client, interval_ms: number, task_
   }
   const policies = { overlap: 'SKIP' as const, catchupWindow: interval_ms }
   try {
-    await client.schedule.create({ scheduleId: RECONCILE_SCHEDULE, spec, action, policies })
+    // And at once: whoever has restored a backup starts the service again.
+    await client.schedule.create({ scheduleId: RECONCILE_SCHEDULE, spec, action, policies, state: { triggerImmediately: true } })
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error
     await handle.update((before) => ({ ...before, spec, action, policies }))
+    await handle.trigger('SKIP')
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
+import type { CliIo } from '../io.ts'
 import { addReconcile } from './reconcile.ts'
 
 /** Each adds one subcommand; one file each. */
-export const SUBCOMMANDS: readonly ((program: Command) => void)[] = [addReconcile]
+export const SUBCOMMANDS: readonly ((program: Command, io: CliIo) => void)[] = [addReconcile]
