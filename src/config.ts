@@ -152,7 +152,7 @@ const SCHEMA = {
   WEFT_CONTINUE_AS_NEW_EVERY: whole(0, 1_000_000, 0),
   WEFT_COMMAND_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 5_000),
   WEFT_STORE_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 900),
-  WEFT_RECONCILE_INTERVAL_MS: whole(0, MAX_TIMER_MS, 900_000),
+  WEFT_RECONCILE_INTERVAL_MS: whole(0, MAX_TIMER_MS, 3_600_000),
   WEFT_EVENT_RETENTION: duration,
 }
 type Variables = { [K in keyof typeof SCHEMA]: z.output<(typeof SCHEMA)[K]> }

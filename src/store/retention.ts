@@ -7,7 +7,7 @@ const PAGE = 500
 /**
  * Drops the oldest events of a page of threads: those before the first that belongs to a run which is open or ended
  * after `before`, to a message that still waits, or to no run and is younger. So what stays has no holes, and one
- * number a thread says where it begins.
+ * number a thread says where it begins. A thread whose oldest event is younger is not looked at any closer.
  */
 export async function retain(
   database: Database,
@@ -16,7 +16,10 @@ export async function retain(
 ): Promise<{ threads: string[]; events: number }> {
   const { rows } = await database.long((tx) =>
     sql<{ id: string; keep: number }>`
-      select t.id, coalesce((
+      select t.id, case when coalesce((
+        select e.occurred_at from weft.events e
+        where e.tenant = t.tenant and e.thread_id = t.id and e.seq >= t.kept_from order by e.seq limit 1
+      ), ${page.before}::bigint) >= ${page.before}::bigint then t.kept_from else coalesce((
         select min(e.seq) from weft.events e left join weft.runs r
           on r.tenant = e.tenant and r.thread_id = e.thread_id and r.run_id = e.run_id
         where e.tenant = t.tenant and e.thread_id = t.id and (
@@ -24,7 +27,7 @@ export async function retain(
           or (r.run_id is not null and (r.status <> 'done' or coalesce((r.record ->> 'finished_at')::bigint, 0) >= ${page.before}::bigint))
           or (e.kind like 'Pending%' and exists (
             select 1 from json_array_elements(t.queue) q where q ->> 'pending_id' = e.payload ->> 'pending_id')))
-      ), t.last_seq + 1) as keep
+      ), t.last_seq + 1) end as keep
       from weft.threads t where t.tenant = ${tenant} and t.deleted_at is null and t.id > ${page.after}
       order by t.id limit ${page.limit}::int`.execute(tx),
   )

@@ -31,8 +31,11 @@ export async function checkLives(database: Database, store: Store, first: number
 
 /** A random life, random deletions by plain SQL, a repair: what is there is as it was, what is not is reported. */
 async function checkDeletions(database: Database, store: Store, seed: number): Promise<{ deleted: number; back: number }> {
-  const ref: ThreadRef = { tenant: 'acme', thread_id: `life-${String(seed)}` }
-  await live(store, ref, seed, 30)
+  const ref: ThreadRef = { tenant: `acme-${String(seed)}`, thread_id: 'life' }
+  const { now } = await live(store, ref, seed, 30)
+  // Some have had their oldest events dropped.
+  const aged = seed % 4 === 0
+  if (aged) await store.repair.retain(ref.tenant, { after: '', limit: 1, before: now - choices(seed)(20_000) })
   const before = await picture(store, ref)
   expect(await repairThread({ store }, ref), 'nothing to mend in a whole thread').toEqual({})
   const gone = await remove(database, ref, choices(seed + 10_000))
@@ -44,9 +47,9 @@ async function checkDeletions(database: Database, store: Store, seed: number): P
   const isLost = (what: Lost['what'], number: number, id = ''): boolean =>
     lost.some((one) => one.what === what && (id === '' ? one.from_seq <= number && number <= one.to_seq : one.ref === id))
   const now = new Map(after.events.map((event) => [event.event_seq, event]))
-  // What is lost on one side only comes back whole.
+  // What is lost on one side only comes back whole, where there is a whole log to tell it.
   const rows = gone.messages.size + gone.runs.size + gone.pending.size
-  if (rows === 0 || gone.events === 0) {
+  if (!aged && (rows === 0 || gone.events === 0)) {
     expect(lost).toEqual([])
     expect(comparable(after)).toEqual(comparable(before))
   }
