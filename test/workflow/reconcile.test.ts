@@ -48,7 +48,7 @@ test('what is deleted beside a living thread comes back, and the thread goes on'
   expect(await engine.reconcile()).toMatchObject({ mended: {}, lost: [] })
 
   await remove('living', 'runs', 'dispatches', 'tickets', 'messages', 'snapshots')
-  expect(await engine.reconcile('living')).toMatchObject({ mended: { runs: 2, dispatches: 2, messages: 1 }, lost: [] })
+  expect(await engine.reconcile('living')).toMatchObject({ mended: { runs: 2, dispatches: 2, messages: 2 }, lost: [] })
   await engine.send('living', { type: 'decision', action: 'resume', tool_call_id: waiting?.tickets[0]?.tool_call_id ?? '' })
   expect(await engine.run(run)).toMatchObject({ termination: { type: 'natural_end' } })
   checkLog(await engine.log('living'))
