@@ -54,7 +54,7 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
       }
     },
     async running(tenant, token) {
-      const { executions = [], nextPageToken } = await client.workflowService.listWorkflowExecutions({
+      const { executions, nextPageToken } = await client.workflowService.listWorkflowExecutions({
         namespace: client.options.namespace,
         query: `WorkflowType = '${THREAD_WORKFLOW}' AND ExecutionStatus = 'Running'`,
         pageSize: PAGE,
