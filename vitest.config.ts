@@ -13,7 +13,8 @@ export default defineConfig({
     maxWorkers: 2,
     // Whoever writes a test that hangs should hear of it soon.
     testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // A busy machine starts a database in tens of seconds.
+    hookTimeout: 60_000,
     teardownTimeout: 10_000,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...ENGINE, ...PROGRAM] } },

@@ -86,6 +86,7 @@ async function answer(
   const stage = new StepStage(deps.store, input, output)
   const model = run.model_name
   const duration = (): number => Math.round(performance.now() - started)
+  watchDeadline(input, record, run, watch)
   try {
     const ids = new CallIds(usedCallIds(transcript), `call_${input.message_id}`)
     const end = await ask({
@@ -128,11 +129,18 @@ async function answer(
       model,
       usage: { input_tokens: 0, output_tokens: 0 },
       duration_ms: duration(),
+      ...(watch.expired() ? { deadline: true } : {}),
     }
   } finally {
     live.close()
     stage.close()
   }
+}
+
+/** The thread hears of the agent's limits with the first step's result; until then, the step itself must keep to them. */
+function watchDeadline(input: ModelStepInput, record: RunRecord, { limits }: RunAgent, watch: StopWatch): void {
+  if (input.agent_version !== null || limits.deadline_ms === undefined) return
+  watch.expireAt((record.started_at ?? Date.now()) + limits.deadline_ms)
 }
 
 /** A call whose errors are values, whether they were thrown, streamed, or the stream just ended too early. */

@@ -5,8 +5,12 @@ import type { ActivityDeps } from './deps.ts'
 export type StopWatch = {
   /** Fires once the activity must stop, for whatever reason. */
   signal: AbortSignal
-  /** True when somebody asked the run to stop; false for a worker's shutdown, a lost heartbeat and the like. */
+  /** True when somebody asked the run to stop or its time is up; false for a worker's shutdown, a lost heartbeat and the like. */
   requested(): boolean
+  /** From `at` (ms) on the activity must stop, because the run's time is up. */
+  expireAt(at: number): void
+  /** True when the time was up before anybody asked. */
+  expired(): boolean
   /** Settles with the promise, or rejects with a Stopped as soon as the activity must stop. */
   race<T>(promise: PromiseLike<T>): Promise<T>
   /** What to throw when the stop was not requested: Temporal's own failure. */
@@ -20,6 +24,7 @@ export class Stopped extends Error {
 
 const MIN_HEARTBEAT_MS = 200
 const MAX_HEARTBEAT_MS = 1_000
+const MAX_TIMER_MS = 2_147_483_647
 /** How far back the log is read when the bus tells of events without carrying them. */
 const HINT_LOOK_BACK = 50
 
@@ -34,6 +39,8 @@ export function watchStop(
   const context = Context.current()
   const controller = new AbortController()
   let hinted = false
+  let expired = false
+  let deadline: NodeJS.Timeout | undefined
   const stop = (): void => {
     controller.abort(new Stopped('the activity must stop'))
   }
@@ -61,11 +68,22 @@ export function watchStop(
   stopped.catch(() => undefined)
   return {
     signal: controller.signal,
-    requested: () => hinted || context.cancellationDetails?.cancelRequested === true,
+    expireAt: (at) => {
+      deadline = setTimeout(
+        () => {
+          expired = !controller.signal.aborted
+          stop()
+        },
+        Math.min(at - Date.now(), MAX_TIMER_MS),
+      )
+    },
+    expired: () => expired,
+    requested: () => hinted || expired || context.cancellationDetails?.cancelRequested === true,
     race: (promise) => Promise.race([stopped, promise]),
     failure: () => context.cancellationSignal.reason as unknown,
     close: () => {
       clearInterval(timer)
+      clearTimeout(deadline)
       unsubscribe()
       context.cancellationSignal.removeEventListener('abort', stop)
     },

@@ -12,23 +12,8 @@ import type { Answer } from '../src/thread/reply.ts'
 import { isObject } from '../src/thread/json.ts'
 import type { Reconciled } from '../src/thread/repair/ports.ts'
 import { activeRunView, pendingView, snapshotView, threadView } from '../src/thread/view.ts'
+import { DESCRIPTIONS } from './descriptions.ts'
 import type { ThreadShell } from './shell.ts'
-
-/** What each command is for, as the Temporal UI and `temporal workflow metadata` show it. */
-const DESCRIPTIONS: Record<CommandType, string> = {
-  submit:
-    'Give messages to the thread: {"messages":[{"role":"user","content":"…"}], "mode":"queue"|"steer"|"interrupt_then_queue"|"resume_open_run"|"foreground", "agent_id"?, "delivery"?}',
-  interrupt: 'Stop the open run: {"queue":"supersede"|"keep"|"park"}',
-  resume_queue: 'Let a parked queue go on: {}',
-  cancel: 'Cancel one run: {"run_id"?} (a run or dispatch id; without it the open run)',
-  decision: 'Answer a ticket: {"tool_call_id" or "ticket_id", "action":"resume"|"cancel", "payload"?, "reason"?, "decision_id"?}',
-  edit_pending: 'Reword a message that no run has read: {"pending_id", "message":{"content":"…"}, "expected_revision"}',
-  retract_pending: 'Take such a message back: {"pending_id", "expected_revision"}',
-  reorder_pending: 'Put the queue into another order: {"pending_ids":[all of them], "expected_queue_revision"}',
-  hold_pending: 'Keep a message from being read for a while: {"pending_id", "ttl_ms"?}',
-  release_pending: 'Let a held message go: {"pending_id"}',
-  wake: 'Load the thread and go on with whatever it was doing: {}',
-}
 
 /** Every command as a signal and as an update of the same name, and the queries. Set before anything is awaited. */
 export function registerHandlers(shell: ThreadShell): void {

@@ -14,6 +14,11 @@ const quick = proxyLocalActivities<Pick<ThreadActivities, 'persist'>>({
   scheduleToCloseTimeout: '1s',
   retry: { maximumAttempts: 1 },
 })
+/** A batch too large for a history has only this way, and may need more than a second for it. */
+const large = proxyLocalActivities<Pick<ThreadActivities, 'persist'>>({
+  scheduleToCloseTimeout: '5s',
+  retry: { maximumAttempts: 1 },
+})
 const patient = proxyActivities<Pick<ThreadActivities, 'persist'>>({
   startToCloseTimeout: '5s',
   retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '3s' },
@@ -87,7 +92,7 @@ export class Persister {
     // A normal activity's input stands in the history and must stay below what ends a workflow; a local one's does not.
     while (!this.degraded || jsonSize(batch) > MAX_ACTIVITY_INPUT_BYTES) {
       try {
-        const result = await quick.persist(batch)
+        const result = await (this.degraded ? large : quick).persist(batch)
         this.degraded = false
         return result
       } catch {

@@ -5,6 +5,7 @@ import type { Report, ThreadRef } from '../src/thread/ports.ts'
 import { reject, type Answer } from '../src/thread/reply.ts'
 import type { Reconciled } from '../src/thread/repair/ports.ts'
 import { beyond, mustAdopt } from '../src/thread/rules/adopt.ts'
+import { fromPredecessor } from '../src/thread/state-init.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
@@ -85,7 +86,7 @@ export class ThreadShell {
 
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
   async run({ state, handed_over }: ThreadInput): Promise<void> {
-    if (state !== undefined) this.#enter({ ...state, commands: 0 })
+    if (state !== undefined) this.#enter(fromPredecessor(state))
     else await this.#load(handed_over === true ? undefined : { type: 'loaded' })
     if (this.#state !== null) await this.#loop()
     await condition(allHandlersFinished)

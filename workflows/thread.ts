@@ -1,4 +1,5 @@
 import { ApplicationFailure, CancellationScope, workflowInfo } from '@temporalio/workflow'
+import { threadOf } from '../src/thread/names.ts'
 import type { ThreadInput } from './loading.ts'
 import { registerHandlers } from './messages.ts'
 import { ThreadShell } from './shell.ts'
@@ -9,14 +10,12 @@ import { ThreadShell } from './shell.ts'
  */
 export async function thread(input?: ThreadInput): Promise<void> {
   const { workflowId } = workflowInfo()
-  const slash = workflowId.indexOf('/')
-  if (slash < 1 || slash === workflowId.length - 1) {
-    throw ApplicationFailure.nonRetryable(
-      `A thread's workflow id reads <tenant>/<thread id>; "${workflowId}" does not.`,
-      'invalid_workflow_id',
-    )
+  const ref = threadOf(workflowId)
+  if (ref === null) {
+    const text = `A thread's workflow id reads <tenant>/<thread id>, each 1 to 128 letters, digits, "-", "_" or "."; "${workflowId}" does not.`
+    throw ApplicationFailure.nonRetryable(text, 'invalid_workflow_id')
   }
-  const shell = new ThreadShell({ tenant: workflowId.slice(0, slash), thread_id: workflowId.slice(slash + 1) })
+  const shell = new ThreadShell(ref)
   registerHandlers(shell)
   // Cancelling the workflow interrupts the thread, as an operator who presses that button expects; it does not end it.
   CancellationScope.current().cancelRequested.catch(() => {

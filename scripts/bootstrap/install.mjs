@@ -36,7 +36,9 @@ export async function installDependencies(root, run) {
 /** By the stamp of the last installation or, where somebody else installed, by what npm noted of it. */
 function isInstalled(root) {
   const stamp = readIfThere(stampPath(root))
-  if (stamp !== null) return stamp === wanted(root)
+  if (stamp === wanted(root)) return true
+  // Of another platform's packages some are binaries that do not run here.
+  if (stamp !== null && !stamp.startsWith(platform())) return false
   const noted = readIfThere(join(root, 'node_modules', '.package-lock.json'))
   if (noted === null) return false
   const present = JSON.parse(noted).packages
@@ -57,7 +59,11 @@ function stampPath(root) {
 
 /** Some packages bring a binary for the platform, so another platform's node_modules does not do. */
 function wanted(root) {
-  return `${process.platform} ${process.arch} ${sha256(readFileSync(join(root, 'package-lock.json')))}\n`
+  return `${platform()} ${sha256(readFileSync(join(root, 'package-lock.json')))}\n`
+}
+
+function platform() {
+  return `${process.platform} ${process.arch}`
 }
 
 async function takeLock(lock) {

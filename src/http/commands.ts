@@ -45,7 +45,10 @@ export async function sendCommand<T>(
     const { event_seq } = answer
     if (answer.ok || TOLD_BY_THE_STORE.has(answer.rejection.code))
       await waitUntilStored(context, { thread_id: ref.thread_id, event_seq, deadline, inbox })
-    if (!answer.ok) throw rejected(answer.rejection)
+    if (!answer.ok)
+      throw answer.rejection.code === 'idempotency_conflict'
+        ? usedBefore(command, options.key, answer.rejection)
+        : rejected(answer.rejection)
     return { outcome: answer.outcome as T, event_seq: answer.event_seq, replayed: answer.replayed }
   } finally {
     inbox.close()
@@ -65,10 +68,7 @@ async function knownAnswer(
   const before = id === null ? null : await context.store.engine.findCommand(ref, id)
   if (before !== null) {
     if (before.body_hash === bodyHash(command)) return { ...accepted(before.reply), replayed: true }
-    throw new HttpProblem(
-      'idempotency_conflict',
-      'This key was used before with another request; give each request a key of its own.',
-    )
+    throw usedBefore(command, key)
   }
   const run = await durableRun(context, ref, command)
   if (run !== null) return { outcome: asSubmitted(run), event_seq: 0, replayed: true }
@@ -77,6 +77,22 @@ async function knownAnswer(
   throw new HttpProblem('message_id_conflict', `Message id ${names} is in use already; give each message an id of its own.`, {
     message_ids: taken,
   })
+}
+
+/** What tells a repeat came with something else before. `refusal`: the thread's own word, for what has no name here. */
+function usedBefore(command: Command, key: string | null, refusal?: Rejection): HttpProblem {
+  const say = (what: string, facts: JsonObject = {}): HttpProblem =>
+    new HttpProblem('idempotency_conflict', `${what} of its own.`, facts)
+  if (key === null && command.type === 'submit' && command.messages[0]?.id !== undefined) {
+    const { id } = command.messages[0]
+    return say(`Message id "${id}" was used before with another request; give each message an id`, { message_ids: [id] })
+  }
+  if (key === null && command.type === 'decision' && command.decision_id !== undefined) {
+    const { decision_id } = command
+    return say(`Decision id "${decision_id}" was used before with another decision; give each decision an id`, { decision_id })
+  }
+  if (key === null && refusal !== undefined) return rejected(refusal)
+  return say('This key was used before with another request; give each request a key')
 }
 
 /** A key is the command's id. Without one the thread tells a repeat by what the command names, if it names anything. */

@@ -1,6 +1,7 @@
 import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { Reconciler, ThreadGateway } from '../temporal/gateway.ts'
+import type { Json } from '../thread/json.ts'
 
 /** An agent as /v1/agents shows it; the registry's own summaries fit. */
 export type AgentSummary = {
@@ -28,6 +29,11 @@ export type HttpOptions = {
   agents: readonly AgentSummary[] | (() => readonly AgentSummary[])
   /** Every row and workflow id is scoped by it. */
   tenant?: string
+  /**
+   * What does not fit when a tool is given these arguments, in words that name the fields; null if they fit, or if
+   * this process does not know the tool. Without it edited arguments are first checked when the tool runs.
+   */
+  checkArguments?: (tool_name: string, args: Json) => Promise<string | null>
   version?: string
   /** How operators reach the same threads; shown in /docs. */
   temporal?: { cli: string; address: string; namespace: string }
@@ -81,6 +87,7 @@ export type HttpContext = {
   reconciler: Reconciler | null
   bus: LiveBus
   tenant: string
+  checkArguments: ((tool_name: string, args: Json) => Promise<string | null>) | null
   version: string
   temporal: { cli: string; address: string; namespace: string } | null
   workerPing: (() => Promise<void>) | null
@@ -102,6 +109,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     reconciler: options.reconciler ?? null,
     bus: options.bus,
     tenant: options.tenant ?? 'default',
+    checkArguments: options.checkArguments ?? null,
     version: options.version ?? '0.0.0',
     temporal: options.temporal ?? null,
     workerPing: options.workerPing ?? null,

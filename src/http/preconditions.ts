@@ -1,3 +1,6 @@
+import type { Expected } from '../thread/command.ts'
+import { HttpProblem } from './problems.ts'
+
 /**
  * Nobody may change what they have not seen: a change says which revision it is meant for, by `If-Match` with an
  * entity tag of ours or by a number in the request.
@@ -10,43 +13,46 @@ export function tagOf(kind: TagKind, revision: number): string {
   return kind === 'queue' ? `"q${String(revision)}"` : `"${String(revision)}"`
 }
 
-const TAGS: Record<TagKind, RegExp> = { entry: /^(?:W\/)?"(\d{1,15})"$/, queue: /^(?:W\/)?"q(\d{1,15})"$/ }
-
-export type Expectation = {
-  headers: Readonly<Record<string, string | undefined>>
-  kind: TagKind
-  /** The expected revision that the query or the body gives. */
-  given: number | undefined
-  /** Reads the revision as it is now; asked only where a header leaves several open. */
-  current: () => Promise<number>
+const TAGS: Record<TagKind, RegExp> = { entry: /^(?:W\/)?"(0|[1-9]\d{0,14})"$/, queue: /^(?:W\/)?"q(0|[1-9]\d{0,14})"$/ }
+const FORM: Record<TagKind, string> = {
+  entry: 'an ETag of GET …/pending/{id}, such as "3"',
+  queue: 'an ETag of GET …/pending, such as "q7"',
 }
 
+type Headers = Readonly<Record<string, string | undefined>>
+
 /**
- * The revision that a request is meant for. `null`: it names none. `unmatched`: what it names cannot be the current
- * one. Tags are taken weak or strong; `*` stands for whatever is there now.
+ * What the header and the number in the query or the body (`given`) say together; null: nothing. It is for the thread
+ * to compare that with what it has: a repeat says the same after the revision has changed. Tags are taken weak or
+ * strong. Throws `invalid_request` for what is no tag of this kind, and where header and number cannot both be true.
  */
-export async function expectedRevision({ headers, kind, given, current }: Expectation): Promise<number | 'unmatched' | null> {
+export function expectedRevision(headers: Headers, kind: TagKind, given: number | undefined): Expected | null {
   const header = headers['if-match']?.trim()
   if (header === undefined || header === '') return given ?? null
-  const tagged = header === '*' ? await current() : await ofTags(header, kind, current)
-  return given === undefined || given === tagged ? tagged : 'unmatched'
+  const tagged = header === '*' ? 'any' : revisionsIn(header, kind)
+  if (given === undefined) return tagged
+  if (tagged === 'any' || [tagged].flat().includes(given)) return given
+  throw new HttpProblem(
+    'invalid_request',
+    `If-Match and the expected revision in the request, ${String(given)}, name different revisions; give one of them.`,
+  )
 }
 
 /** True if the caller has this very version already. */
-export function isKnown(headers: Readonly<Record<string, string | undefined>>, tag: string): boolean {
+export function isKnown(headers: Headers, tag: string): boolean {
   const header = headers['if-none-match']
   return header !== undefined && (header.trim() === '*' || split(header).some((each) => each.replace(/^W\//, '') === tag))
 }
 
-async function ofTags(header: string, kind: TagKind, current: () => Promise<number>): Promise<number | 'unmatched'> {
-  const revisions = split(header)
-    .flatMap((tag) => TAGS[kind].exec(tag)?.[1] ?? [])
-    .map(Number)
+function revisionsIn(header: string, kind: TagKind): number | number[] {
+  const revisions = split(header).map((tag) => {
+    const [, digits] = TAGS[kind].exec(tag) ?? []
+    if (digits !== undefined) return Number(digits)
+    const detail = `If-Match must be ${FORM[kind]} with its quotation marks, or *; ${tag.slice(0, 64)} is none.`
+    throw new HttpProblem('invalid_request', detail)
+  })
   const [only] = revisions
-  if (only === undefined) return 'unmatched'
-  if (revisions.length === 1) return only
-  const now = await current()
-  return revisions.includes(now) ? now : 'unmatched'
+  return only !== undefined && revisions.length === 1 ? only : revisions
 }
 
 function split(header: string): string[] {

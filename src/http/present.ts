@@ -26,6 +26,7 @@ export function presentThread(row: ThreadRow, workflow_id: string): JsonObject {
     active_run_id: row.active_run_id,
     message_count: row.message_count,
     queue_revision: row.queue_revision,
+    parked: row.parked,
     last_event_seq: row.last_seq,
     workflow_id,
   }

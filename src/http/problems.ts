@@ -6,6 +6,7 @@ export type HttpProblemCode =
   | 'invalid_request'
   | 'malformed_json'
   | 'invalid_cursor'
+  | 'invalid_arguments'
   | 'unknown_agent'
   | 'parent_cycle'
   | 'parent_not_found'
@@ -39,6 +40,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   malformed_json: { status: 400, title: 'The body is not JSON' },
   invalid_cursor: { status: 400, title: 'The cursor is not valid' },
+  invalid_decision: { status: 400, title: 'The decision is not clear' },
+  invalid_arguments: { status: 400, title: 'The edited arguments do not fit the tool' },
   unknown_agent: { status: 400, title: 'There is no such agent' },
   parent_cycle: { status: 400, title: 'A thread cannot be its own ancestor' },
   parent_not_found: { status: 400, title: 'The parent thread does not exist' },

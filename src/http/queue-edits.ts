@@ -9,7 +9,9 @@ import { tagOf } from './preconditions.ts'
 import { presentPending } from './present.ts'
 import { HttpProblem } from './problems.ts'
 
-/** What the thread answers to a change of one entry: the entry without its content. */
+/** What people have written, which the thread itself does not keep at hand. */
+export type Wording = { content: Json; metadata: JsonObject | null }
+/** What the thread answers to a change of one entry: the entry without its wording. */
 export type Changed = { pending: JsonObject & { pending_id: string; revision: number }; queue_revision: number }
 
 /**
@@ -52,27 +54,6 @@ export async function requirePending(context: HttpContext, ref: ThreadRef, pendi
   return row
 }
 
-/** The conflict of a request whose tag stands for no revision of ours. */
-export async function entryConflict(context: HttpContext, ref: ThreadRef, row: PendingRow): Promise<HttpProblem> {
-  const detail = `If-Match does not name the current revision, which is ${tagOf('entry', row.revision)}. Look at the message again, then send your change.`
-  const queue_revision = await queueRevision(context, ref)
-  const facts = { pending_id: row.pending_id, revision: row.revision, queue_revision, pending: presentPending(row) }
-  return new HttpProblem('revision_conflict', detail, facts, { ETag: tagOf('entry', row.revision) })
-}
-
-/** The same for the queue as a whole. */
-export async function orderConflict(context: HttpContext, ref: ThreadRef): Promise<HttpProblem> {
-  const queue_revision = await queueRevision(context, ref)
-  const pending_ids = (await context.store.conversation.listPending(ref)).map(({ pending_id }) => pending_id)
-  const detail = `If-Match does not name the current revision of the queue, which is ${tagOf('queue', queue_revision)}. Look at it again, then reorder it.`
-  return new HttpProblem('revision_conflict', detail, { queue_revision, pending_ids }, { ETag: tagOf('queue', queue_revision) })
-}
-
-export async function queueRevision(context: HttpContext, ref: ThreadRef): Promise<number> {
-  const row = await context.store.threads.get(ref.tenant, ref.thread_id)
-  return row === null || row === 'deleted' ? 0 : row.queue_revision
-}
-
 /** The thread's own conflict, with the content of what it is about; a store that is behind adds nothing. */
 async function withCurrent(context: HttpContext, ref: ThreadRef, { message, facts }: HttpProblem): Promise<HttpProblem> {
   const { pending_id, revision, queue_revision } = facts
@@ -86,18 +67,22 @@ async function withCurrent(context: HttpContext, ref: ThreadRef, { message, fact
 }
 
 /**
- * The content that an entry had at the revision of an answer. `before`: the entry as it was read before the command
- * was sent. Null in a late repeat of an answer to which nothing in the store belongs any more.
+ * The content and metadata that an entry had at the revision of an answer. `before`: the entry as it was read before the
+ * command was sent. Null in a late repeat of an answer to which nothing in the store belongs any more.
  */
-export async function contentAt(
+export async function wordingAt(
   context: HttpContext,
   ref: ThreadRef,
   { pending_id, revision }: Changed['pending'],
   before: PendingRow | null,
-): Promise<Json> {
-  if (before?.revision === revision) return before.content as Json
+): Promise<Wording> {
+  if (before?.revision === revision) return wordingOf(before)
   const now = await context.store.conversation.getPending(ref, pending_id)
-  if (now?.revision === revision) return now.content as Json
+  if (now?.revision === revision) return wordingOf(now)
   const [read] = now === null ? await context.store.conversation.messagesByIds(ref, [pending_id]) : []
-  return (read?.content ?? null) as Json
+  return read === undefined ? { content: null, metadata: null } : wordingOf(read)
+}
+
+function wordingOf({ content, metadata }: { content: unknown; metadata?: JsonObject | null | undefined }): Wording {
+  return { content: content as Json, metadata: metadata ?? null }
 }

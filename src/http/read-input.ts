@@ -35,10 +35,21 @@ function read(schema: z.ZodType | undefined, value: unknown, place: 'query' | 'b
   if (schema === undefined) return undefined
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const errors = parsed.error.issues.slice(0, 20).map((issue) => ({ path: pathText(issue.path), message: sentence(issue) }))
+  const errors = parsed.error.issues
+    .flatMap(ofBranch)
+    .slice(0, 20)
+    .map((issue) => ({ path: pathText(issue.path), message: sentence(issue) }))
   const first = errors[0] ?? { path: '', message: 'is not valid' }
   const where = first.path === '' ? `The ${place}` : first.path
   throw new HttpProblem('invalid_request', `${where} ${first.message}.`, { errors })
+}
+
+/** Of a union: what is wrong in the only branch of the right kind (a string, a list), where there is one. */
+function ofBranch(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const [branch, ...more] = issue.errors.filter((issues) => issues.length > 0 && issues.every(({ path }) => path.length > 0))
+  if (branch === undefined || more.length > 0) return [issue]
+  return branch.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(ofBranch)
 }
 
 function pathText(path: readonly PropertyKey[]): string {
@@ -51,6 +62,8 @@ function pathText(path: readonly PropertyKey[]): string {
 function sentence(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.input === undefined && /^Invalid input/.test(issue.message))
     return `must be ${article(issue.expected)}`
+  if (issue.code === 'unrecognized_keys')
+    return `must not have ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')}: nothing has this name here`
   return /^[a-z]/.test(issue.message) ? issue.message : `is not valid: ${issue.message}`
 }
 

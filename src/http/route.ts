@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { HttpContext } from './options.ts'
 import type { ProblemCode } from './problems.ts'
 import type { HttpResponse } from './response.ts'
@@ -49,5 +49,12 @@ export function route<
   Q extends z.ZodObject | undefined = undefined,
   B extends Schema | undefined = undefined,
 >(spec: RouteSpec<P, Q, B>): Route {
-  return spec as unknown as Route
+  // A command's fields stand in its body: one that stands in the address instead would be left out without a word.
+  const query = spec.query ?? (spec.body === undefined ? undefined : z.object({}))
+  return { ...spec, query: strict(query), body: strict(spec.body) } as unknown as Route
+}
+
+/** What is misspelt would be left out without a word, and something else done than the caller thinks. */
+function strict<S extends Schema | undefined>(schema: S): S {
+  return schema instanceof z.ZodObject ? (schema.strict() as unknown as S) : schema
 }

@@ -1,7 +1,9 @@
 import type { Config } from '../config.ts'
+import { parseArguments } from '../agent/arguments.ts'
 import { loadAgentConfig } from '../agent/load-config.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
 import { StartError } from '../start-error.ts'
+import type { Json } from '../thread/json.ts'
 
 /** The agents of the configuration. Throws `StartError` for an agent whose provider has no key, else AgentConfigError. */
 export async function loadAgents({ agentConfig, providers }: Config): Promise<AgentRegistry> {
@@ -16,4 +18,13 @@ export async function loadAgents({ agentConfig, providers }: Config): Promise<Ag
     )
   }
   return registry
+}
+
+/** Says what does not fit when one of the tools is given these arguments; null where all fit or there is no such tool. */
+export function argumentsCheck(agents: AgentRegistry): (tool_name: string, args: Json) => Promise<string | null> {
+  return async (tool_name, args) => {
+    const tool = agents.tool(tool_name)
+    const parsed = tool === null ? null : await parseArguments(tool_name, tool, args)
+    return parsed === null || parsed.ok ? null : parsed.message
+  }
 }

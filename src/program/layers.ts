@@ -14,6 +14,7 @@ import { createReconciler, repairSoon, scheduleRepairs } from '../temporal/recon
 import { startSweep } from '../temporal/sweep.ts'
 import { createThreadWorkflows } from '../temporal/thread-workflows.ts'
 import type { ThreadSettings } from '../thread/state.ts'
+import { argumentsCheck } from './agents.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
 import { metricsListener } from './metrics-listener.ts'
@@ -76,6 +77,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     bus,
     gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs }),
     reconciler: createReconciler(client),
+    checkArguments: argumentsCheck(agents),
     agents: () =>
       agents.list().map(({ description, ...agent }) => ({ ...agent, ...(description === null ? {} : { description }) })),
     version: VERSION,

@@ -5,10 +5,9 @@ import type { PendingEntry } from '../thread/state.ts'
 import type { Database } from './database.ts'
 import type { ConversationRows, PendingRow } from './store.ts'
 
-export function pendingRows(database: Database): Pick<ConversationRows, 'listPending' | 'getPending' | 'isParked'> {
+export function pendingRows(database: Database): Pick<ConversationRows, 'listPending' | 'getPending'> {
   return {
     listPending: (ref) => listPending(database, ref),
-    isParked: (ref) => isParked(database, ref),
     getPending: (ref, pending_id) => getPending(database, ref, pending_id),
   }
 }
@@ -59,13 +58,4 @@ async function getPending(database: Database, ref: ThreadRef, pending_id: string
   const [row] = rows
   const place = row === undefined ? undefined : placeOf(row.queue, pending_id)
   return row === undefined || place === undefined ? null : { ...place.entry, content: row.content, position: place.position }
-}
-
-async function isParked(database: Database, ref: ThreadRef): Promise<boolean> {
-  const { rows } = await database.run((db) =>
-    sql<{ parked: boolean | null }>`
-      select (snapshot ->> 'parked')::boolean as parked from weft.snapshots
-      where tenant = ${ref.tenant} and thread_id = ${ref.thread_id}`.execute(db),
-  )
-  return rows[0]?.parked ?? false
 }

@@ -74,6 +74,8 @@ type ThreadsTable = {
   message_count: Generated<number>
   queue_revision: Generated<number>
   queue: ColumnType<PendingEntry[], string | undefined, string>
+  queued: Generated<boolean>
+  parked: Generated<boolean>
   epoch: Generated<number>
   last_seq: Generated<number>
   kept_from: Generated<number>

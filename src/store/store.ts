@@ -79,6 +79,8 @@ export type ThreadRow = {
   active_run_id: string | null
   message_count: number
   queue_revision: number
+  /** The queue waits until somebody resumes it. */
+  parked: boolean
   last_seq: number
   created_at: number
   updated_at: number
@@ -124,7 +126,10 @@ export interface ThreadRows {
     id: string,
     children: 'detach' | 'reject' | 'cascade',
   ): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
-  /** Threads with an open run, oldest change first and after `after`, for the sweep that wakes threads whose workflow was lost. */
+  /**
+   * Threads that go on by themselves, since they have an open run or a queue that is not parked: oldest change first
+   * and after `after`, for the sweep that wakes those whose workflow was lost.
+   */
   listOpen(options: { updated_before: number; limit: number; after?: OpenThread }): Promise<OpenThread[]>
 }
 export type OpenThread = { tenant: string; id: string; status: string; updated_at: number }
@@ -182,8 +187,6 @@ export interface ConversationRows {
   /** In the order of the ids; unknown ones are left out. */
   messagesByIds(ref: ThreadRef, ids: string[]): Promise<MessageRow[]>
   listPending(ref: ThreadRef): Promise<PendingRow[]>
-  /** Whether the queue waits until somebody resumes it. */
-  isParked(ref: ThreadRef): Promise<boolean>
   /** One entry of the queue; null once it has left it. */
   getPending(ref: ThreadRef, pending_id: string): Promise<PendingRow | null>
   /** Of a message that was delivered to the thread; null for one that a model or a tool made, and for unknown ids. */

@@ -18,6 +18,7 @@ const COLUMNS = [
   'active_run_id',
   'message_count',
   'queue_revision',
+  'parked',
   'last_seq',
   'created_at',
   'updated_at',
@@ -51,7 +52,8 @@ export function threadRows(database: Database): ThreadRows {
         db
           .selectFrom('weft.threads')
           .select(['tenant', 'id', 'status', 'updated_at'])
-          .where('status', '<>', 'idle')
+          // As the index has it.
+          .where(sql<boolean>`(status <> 'idle' or (queued and not parked))`)
           .where('updated_at', '<', updated_before)
           .$if(after !== undefined, (query) =>
             query.where(sql<boolean>`(updated_at, tenant, id) > (${after?.updated_at}, ${after?.tenant}, ${after?.id})`),

@@ -111,6 +111,8 @@ export async function deleteThread(
       active_run_id: null,
       message_count: 0,
       queue: '[]',
+      queued: false,
+      parked: false,
       epoch: eb('epoch', '+', 1),
       updated_at: now,
       deleted_at: now,

@@ -16,8 +16,9 @@ const PAGE = 200
 const SETTLED_MS = 2_000
 
 /**
- * Wakes threads that have an open run and no workflow: it was terminated, or the engine's data are gone. Looks once
- * at the start and then again and again. Returns the way to stop.
+ * Wakes threads that have something to do and no workflow: it was terminated, or the engine's data are gone. A
+ * message that is held back is something to do too: its hold ends. Looks once at the start and then again and again.
+ * Returns the way to stop.
  */
 export function startSweep({ store, client, interval_ms, log }: SweepOptions): () => Promise<void> {
   let stopped = false

@@ -1,4 +1,5 @@
 import { activeRun } from './draft.ts'
+import { jsonSize } from './json.ts'
 import type { PersistBatch, RunWrite, ThreadBatch, ThreadSummaryRow } from './ports.ts'
 import { hasAnswer } from './rules/runs.ts'
 import { toSnapshot } from './state-init.ts'
@@ -42,7 +43,7 @@ export function stored(state: ThreadState, batch: ThreadBatch): ThreadState {
   const events = unstored.events.filter((event) => event.seq > batch.last_seq)
   const ended = unstored.ended.filter(({ seq }) => seq > batch.last_seq)
   const ledger = unstored.ledger.slice(batch.ledger.length)
-  const bytes = events.length === 0 ? 0 : Math.round((unstored.bytes * events.length) / unstored.events.length)
+  const bytes = events.length + ledger.length === 0 ? 0 : jsonSize(events) + jsonSize(ledger)
   return { ...state, unstored: { events, ended, ledger, bytes } }
 }
 

@@ -53,6 +53,8 @@ export type DecisionCommand = CommandBase & {
   reason?: string
   decision_id?: string
 }
+/** The revision that the caller has seen, or several of which one must be the present one, or whichever it is. */
+export type Expected = number | readonly number[] | 'any'
 /** What is not given stays as it was. */
 export type MessageEdit = { role?: Role; content: string | InputPart[]; visibility?: Visibility; metadata?: JsonObject }
 /** `expected_revision`: that of the entry as the caller saw it; an edit without it is refused. */
@@ -60,14 +62,14 @@ export type EditPendingCommand = CommandBase & {
   type: 'edit_pending'
   pending_id: string
   message: MessageEdit
-  expected_revision?: number
+  expected_revision?: Expected
 }
-export type RetractPendingCommand = CommandBase & { type: 'retract_pending'; pending_id: string; expected_revision?: number }
+export type RetractPendingCommand = CommandBase & { type: 'retract_pending'; pending_id: string; expected_revision?: Expected }
 /** `pending_ids`: all of the queue, each once. */
 export type ReorderPendingCommand = CommandBase & {
   type: 'reorder_pending'
   pending_ids: string[]
-  expected_queue_revision?: number
+  expected_queue_revision?: Expected
 }
 export type HoldPendingCommand = CommandBase & { type: 'hold_pending'; pending_id: string; ttl_ms: number }
 export type ReleasePendingCommand = CommandBase & { type: 'release_pending'; pending_id: string }

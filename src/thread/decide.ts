@@ -5,6 +5,7 @@ import type { JsonObject } from './json.ts'
 import type { Report } from './ports.ts'
 import type { Rejection } from './reply.ts'
 import { adopted } from './rules/adopt.ts'
+import { overfull, roomFor } from './rules/admission.ts'
 import { cancel, interrupt, resumeQueue } from './rules/control.ts'
 import { decideTicket } from './rules/decision.ts'
 import { editPending, holdPending, releasePending, reorderPending, retractPending } from './rules/edit.ts'
@@ -20,7 +21,8 @@ export type Decision = { state: ThreadState; events: ThreadEvent[]; result: Json
 /** What one command does to a thread. Pure: the same state, command and context give the same decision. */
 export function decide(state: ThreadState, command: Command, context: Context): Decision {
   const draft = openDraft(state, context, command.command_id)
-  const result = apply(draft, command)
+  const applied = roomFor(state, command) ?? apply(draft, command)
+  const result = isRejection(applied) ? applied : (overfull(state, draft.state, command) ?? applied)
   return isRejection(result) ? { state, events: [], result } : { state: draft.state, events: draft.events, result }
 }
 

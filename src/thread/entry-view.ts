@@ -1,16 +1,15 @@
 import type { JsonObject } from './json.ts'
 import type { PendingEntry, ThreadState } from './state.ts'
 
-/** A pending message as outcomes and conflicts show it: without its content, which is in the store. */
+/** A pending message as outcomes and conflicts show it: without what people wrote, which is in the store. */
 export function entryView(state: ThreadState, entry: PendingEntry): JsonObject {
-  const { pending_id, revision, role, visibility, metadata, delivery, agent_id, for_run_id, held_until, created_at } = entry
+  const { pending_id, revision, role, visibility, delivery, agent_id, for_run_id, held_until, created_at } = entry
   return {
     pending_id,
     position: state.queue.indexOf(entry) + 1,
     revision,
     role,
     visibility,
-    metadata: metadata ?? null,
     delivery: { ...delivery },
     agent_id,
     run_id: for_run_id ?? delivery.target_run_id ?? null,

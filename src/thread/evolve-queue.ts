@@ -40,9 +40,9 @@ export function evolveQueue(state: ThreadState, event: ThreadEvent): ThreadState
       return without(state, event, { pending_id: message_id, state: 'consumed', message_seq, ...read })
     }
     case 'QueueParked':
-      return { ...state, parked: true }
+      return { ...state, parked: true, queue_revision: state.queue_revision + 1 }
     case 'QueueResumed':
-      return { ...state, parked: false }
+      return { ...state, parked: false, queue_revision: state.queue_revision + 1 }
     default:
       return state
   }

@@ -30,10 +30,15 @@ export function createId(at: number, seed: string, n: number): string {
   return shape(Math.max(0, Math.floor(at)).toString(16).padStart(12, '0').slice(-12), hash128(`${seed}/${n}`))
 }
 
-/** An id that follows from another id and a label; a repeat gives the same id. Keeps the parent's time where it has one. */
-export function deriveId(parent: string, label: string): string {
+/**
+ * An id that follows from another id and a label; a repeat gives the same id. Keeps the parent's time where it has
+ * one. Ids of one parent sort by `order` (0 to 4,095) where it is given.
+ */
+export function deriveId(parent: string, label: string, order?: number): string {
   const time = /^[0-9a-f]{8}-[0-9a-f]{4}-7/.test(parent) ? parent.slice(0, 8) + parent.slice(9, 13) : '000000000000'
-  return shape(time, hash128(`${parent}/${label}`))
+  const random = hash128(`${parent}/${label}`)
+  const first = order === undefined ? random.slice(0, 3) : Math.min(order, 0xfff).toString(16).padStart(3, '0')
+  return shape(time, first + random.slice(3))
 }
 
 function shape(time: string, random: string): string {

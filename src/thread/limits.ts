@@ -17,6 +17,8 @@ export const MAX_OUTBOX_BYTES = 512 * 1024
 /** Tool arguments larger than this stay in the store and enter events by reference. */
 export const MAX_INLINE_ARGUMENTS_BYTES = 4 * 1024
 
+/** The facts of a refusal that are kept for a repeat of the command. */
+export const MAX_REMEMBERED_FACTS_BYTES = 2 * 1024
 /** The ledger remembers this many commands, and none older than this. */
 export const LEDGER_SIZE = 1000
 export const LEDGER_AGE_MS = 24 * 60 * 60 * 1000
@@ -45,7 +47,7 @@ export const DECIDED_MEMORY = 100
 export const MAX_CARRIED_BYTES = 1024 * 1024
 /** An activity's input above this is not sent: the server ends a workflow for a payload of 2 MB. */
 export const MAX_ACTIVITY_INPUT_BYTES = 1_800 * 1024
-/** The queue and the queued runs together; above it `submit` is refused. */
+/** The queue and the runs together; a command that would make them larger is refused. */
 export const MAX_QUEUE_BYTES = 800 * 1024
 /** Commands that come back with a thread that is loaded; older ones are looked up in the store. */
 export const MAX_LEDGER_BYTES = 256 * 1024

@@ -11,6 +11,7 @@ import {
   type ReorderPendingCommand,
   type SubmitCommand,
   type SubmitMode,
+  type Expected,
 } from './command.ts'
 import { isObject, type Json } from './json.ts'
 import { DEFAULT_HOLD_MS, MAX_HOLD_MS, MAX_METADATA_BYTES, MAX_PENDING } from './limits.ts'
@@ -21,6 +22,7 @@ import { BOUNDARIES, type Delivery } from './pending.ts'
 /** What each command's fields must be. */
 
 const MAX_REVISION = 2 ** 53 - 1
+const MAX_EXPECTED = 100
 const POLICIES = ['keep', 'supersede', 'park'] as const
 
 export const parsers: { [T in CommandType]: (fields: Fields, base: CommandBase) => Extract<Command, { type: T }> } = {
@@ -141,7 +143,15 @@ function checkSubmit(fields: Fields, { mode, delivery, durable, messages, queue 
     )
 }
 
-function revision<N extends string>(fields: Fields, name: N): { [K in N]?: number } {
-  const value = fields.whole(name, 0, MAX_REVISION)
-  return (value === undefined ? {} : { [name]: value }) as { [K in N]?: number }
+function revision<N extends string>(fields: Fields, name: N): { [K in N]?: Expected } {
+  const value = fields.take(name)
+  if (value === undefined) return {}
+  const several = Array.isArray(value) && value.length > 0 && value.length <= MAX_EXPECTED && value.every(isRevision)
+  if (!several && value !== 'any' && !isRevision(value))
+    fields.refuse(`${name} must be a whole number, a list of up to ${String(MAX_EXPECTED)}, or "any"`)
+  return { [name]: value } as { [K in N]?: Expected }
+}
+
+function isRevision(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_REVISION
 }

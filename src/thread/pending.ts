@@ -60,10 +60,10 @@ export function walkPending(
   return { taken, stopped_at: null }
 }
 
-type Lane = 'active' | 'new_run'
+export type Lane = 'active' | 'new_run'
 
 /** Messages for the open run and messages for a run of their own do not stand in each other's way. */
-function laneOf(delivery: Delivery): Lane {
+export function laneOf(delivery: Delivery): Lane {
   return delivery.boundary === 'new_run' ? 'new_run' : 'active'
 }
 

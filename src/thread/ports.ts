@@ -120,8 +120,8 @@ export type CallPlan = {
 
 /**
  * `completed` and `interrupted` have staged their output under (run, step, attempt): part `message` (the assistant
- * message's content), part `text` (its text). `interrupted` only after a requested cancel; `has_text` says whether
- * anything was staged. Failures are values, not errors, so that the core decides on retries.
+ * message's content), part `text` (its text). `interrupted` only after a requested cancel, or with `deadline` when the
+ * run's time was up; `has_text` says whether anything was staged. Failures are values, not errors, so that the core decides on retries.
  */
 export type ModelStepResult =
   | {
@@ -137,7 +137,7 @@ export type ModelStepResult =
       calls: CallPlan[]
       worker?: string
     }
-  | { kind: 'interrupted'; has_text: boolean; model: string; usage: Usage; duration_ms: number }
+  | { kind: 'interrupted'; has_text: boolean; model: string; usage: Usage; duration_ms: number; deadline?: boolean }
   | { kind: 'failed'; retryable: boolean; code: string; error: string; retry_after_ms: number | null; worker?: string }
 
 export type ToolInput = ThreadRef & {

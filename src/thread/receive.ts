@@ -1,7 +1,8 @@
 import { COMMAND_TYPES, type Command, type CommandType, type Context } from './command.ts'
 import { decide, isRejection } from './decide.ts'
 import { emit, openDraft } from './draft.ts'
-import { LEDGER_AGE_MS, LEDGER_SIZE } from './limits.ts'
+import { LEDGER_AGE_MS, LEDGER_SIZE, MAX_OUTBOX_BYTES, MAX_REMEMBERED_FACTS_BYTES } from './limits.ts'
+import { jsonSize } from './json.ts'
 import { hashBody, ownId } from './ledger.ts'
 import { parseCommand } from './parse.ts'
 import { reject, type Answer, type Rejection, type Reply } from './reply.ts'
@@ -30,7 +31,8 @@ export function receive(state: ThreadState, type: string, raw: unknown, via: Via
 function apply(state: ThreadState, type: CommandType, command: Command, via: Via, context: Context): Received {
   const command_id = command.command_id ?? ownId(command) ?? context.delivery_id
   const body_hash = hashBody(command)
-  const before = command_id === undefined ? undefined : state.ledger.find((entry) => entry.command_id === command_id)
+  const names = [command_id, alias(command, command_id)].filter((name) => name !== undefined)
+  const before = names.map((name) => state.ledger.find((entry) => entry.command_id === name)).find((entry) => entry !== undefined)
   if (before !== undefined) return replay(state, before, body_hash, type, via, context)
   if (state.needs_reconcile !== null) {
     const text = `The store is behind this thread (${state.needs_reconcile}); restore it or reconcile the thread first.`
@@ -47,8 +49,14 @@ function apply(state: ThreadState, type: CommandType, command: Command, via: Via
   }
   const reply: Reply = { ok: true, outcome: decision.result, event_seq: decision.state.event_seq }
   const counted = { ...decision.state, commands: decision.state.commands + 1 }
-  const remembered = command_id === undefined ? counted : remember(counted, command_id, body_hash, reply, context.now)
+  const remembered = names.reduce((next, name) => remember(next, name, body_hash, reply, context.now), counted)
   return { state: remembered, answer: answer(reply, false) }
+}
+
+/** A durable submit's run is named after its message, so its repeat is known by the message under whatever command id it comes. */
+function alias(command: Command, command_id: string | undefined): string | undefined {
+  const own = command.type === 'submit' && command.durable === true ? ownId(command) : undefined
+  return own === command_id ? undefined : own
 }
 
 function replay(state: ThreadState, before: LedgerEntry, body_hash: string, type: string, via: Via, context: Context): Received {
@@ -74,7 +82,8 @@ function refuse(
   context: Context,
 ): Received {
   let next = state
-  if (via === 'signal' && state.needs_reconcile === null) {
+  // A flood of bad signals while the store is away must not fill the workflow; what is in the log by then tells of it.
+  if (via === 'signal' && state.needs_reconcile === null && state.unstored.bytes <= 2 * MAX_OUTBOX_BYTES) {
     const draft = openDraft(state, context)
     const { code, message, detail } = rejection
     emit(draft, {
@@ -95,10 +104,19 @@ function refuse(
 }
 
 function remember(state: ThreadState, command_id: string, body_hash: string, reply: Reply, at: number): ThreadState {
-  const entry: LedgerEntry = { command_id, body_hash, at, reply }
+  const entry: LedgerEntry = { command_id, body_hash, at, reply: compact(reply) }
   const recent = state.ledger.filter((known) => at - known.at < LEDGER_AGE_MS).slice(1 - LEDGER_SIZE)
-  const unstored = { ...state.unstored, ledger: [...state.unstored.ledger, entry] }
+  const { ledger: waiting, bytes } = state.unstored
+  const unstored = { ...state.unstored, ledger: [...waiting, entry], bytes: bytes + jsonSize(entry) }
   return { ...state, ledger: [...recent, entry], unstored }
+}
+
+/** A thousand replies travel with the state: the current value that a conflict carries is worth it only at the time. */
+function compact(reply: Reply): Reply {
+  if (reply.ok || reply.rejection.detail === undefined) return reply
+  if (jsonSize(reply.rejection.detail) <= MAX_REMEMBERED_FACTS_BYTES) return reply
+  const { code, message } = reply.rejection
+  return { ...reply, rejection: { code, message } }
 }
 
 function answer(reply: Reply, replayed: boolean): Answer {

@@ -20,6 +20,7 @@ export type RejectionCode =
   | 'nothing_to_interrupt'
   | 'run_not_found'
   | 'ticket_not_found'
+  | 'invalid_decision'
   | 'already_decided'
   | 'needs_reconcile'
   | 'thread_deleted'

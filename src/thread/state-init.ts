@@ -32,6 +32,11 @@ export function emptyThread(tenant: string, thread_id: string, settings: ThreadS
   }
 }
 
+/** The state as the execution before has handed it over; one by an older version may lack what has been added since. */
+export function fromPredecessor(state: ThreadState): ThreadState {
+  return { ...emptyThread(state.tenant, state.thread_id, state.settings), ...state, commands: 0 }
+}
+
 /** What the store keeps of the state: everything but what has rows of its own or comes with loading. */
 export function toSnapshot(state: ThreadState): Snapshot {
   const { ledger: _ledger, unstored: _unstored, settings: _settings, commands: _commands, epoch: _epoch, ...snapshot } = state

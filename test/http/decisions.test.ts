@@ -59,12 +59,74 @@ describe('a decision', () => {
     expect(await results(run)).toMatchObject([{ tool_call_id, ...result }])
   })
 
-  it('is not taken with arguments that do not fit the tool', async () => {
+  it('is not taken with arguments that do not fit the tool, and the ticket stays open', async () => {
     const run = await scene.waiting()
-    const [{ tool_call_id }] = ticketsOf(run)
-    await decide(run, { tool_call_id, action: 'resume', payload: { edited_args: { to: 7 } } })
+    const [{ tool_call_id, ticket_id }] = ticketsOf(run)
+    const edit = (edited_args: unknown) => ({ action: 'resume', payload: { approved: true, edited_args } })
+    for (const named of [{ tool_call_id }, { ticket_id }])
+      for (const place of ['runs', 'threads'] as const)
+        for (const id of [run.run_id, run.thread_id] as string[]) {
+          const body = { ...named, ...edit({ to: 7, subject: 't' }), decision_id: 'd-1' }
+          const answer = await client.call('POST', `/v1/${place}/${id}/decision`, body)
+          expectProblem(answer, 400, 'invalid_arguments')
+          expect(answer.body).toMatchObject({ tool_call_id, ticket_id, tool_name: 'send_email' })
+          expect(answer.body.detail).toMatch(/^payload\.edited_args: .*send_email: to: .*Nothing was decided\.$/)
+        }
+    expect((await client.call('GET', `/v1/runs/${run.run_id as string}`)).body).toEqual(run)
+    const body = { tool_call_id, ...edit({ to: 'x@y.z', subject: 't' }), decision_id: 'd-1' }
+    const first = await decide(run, body)
+    expectAnswer(first, DECISION, 202)
     await scene.settled(run.run_id)
-    expect(await results(run)).toMatchObject([{ tool_call_id, status: 'error' }])
+    expect(await results(run)).toMatchObject([{ tool_call_id, status: 'success', data: { to: 'x@y.z' } }])
+    expect((await decide(run, body)).body).toEqual(first.body)
+  })
+
+  it('is not taken with such arguments either while other calls of the step still work', async () => {
+    const { thread_id, run_id } = await scene.start([EMAIL, '/tool sleep {"ms":20000}'].join('\n'))
+    let items: any[] = []
+    while (items.length === 0) ({ items } = (await client.call('GET', `/v1/inbox?thread_id=${thread_id as string}`)).body)
+    const { ticket_id } = items[0]
+    expect((await client.call('GET', `/v1/runs/${run_id as string}`)).body.status).toBe('running')
+    const body = { ticket_id, action: 'resume', payload: { edited_args: {} } }
+    expectProblem(await decide({ run_id }, body), 400, 'invalid_arguments')
+    await client.call('POST', `/v1/runs/${run_id as string}/cancel`)
+  })
+
+  it('of a call that is answered from outside is the answer, whatever it looks like', async () => {
+    const run = await scene.waiting(ASK)
+    const [{ tool_call_id }] = ticketsOf(run)
+    const payload = { edited_args: { question: 7 } }
+    expectAnswer(await decide(run, { tool_call_id, action: 'resume', payload }), DECISION, 202)
+    await scene.settled(run.run_id)
+    expect(await results(run)).toMatchObject([{ tool_call_id, status: 'success', data: payload }])
+  })
+
+  it.each([
+    [EMAIL, { payload: { aproved: false } }, /payload\.aproved is not known/],
+    [EMAIL, { payload: { approve: false } }, /payload\.approve is not known/],
+    [EMAIL, { payload: { approved: 'false' } }, /payload\.approved must be true or false/],
+    [EMAIL, { payload: { approved: null } }, /payload\.approved must be true or false/],
+    [EMAIL, { payload: false }, /payload must be an object/],
+    [EMAIL, { payload: 'no' }, /payload must be an object/],
+    [EMAIL, { payload: { approved: false, remember: true } }, /payload\.remember cannot be given/],
+    [EMAIL, { payload: { approved: false, edited_args: { to: 7 } } }, /payload\.edited_args cannot be given/],
+    [EMAIL, { payload: { approved: false, result: {} } }, /payload\.result cannot be given/],
+    [EMAIL, { payload: { result: {}, edited_args: { to: 'x@y.z', subject: 't' } } }, /Give one of them/],
+    [EMAIL, { payload: { edited_args: 'x' } }, /payload\.edited_args must be an object/],
+    [ASK, {}, /give the answer as payload\.result/],
+    [ASK, { payload: null }, /give the answer as payload\.result/],
+    [ASK, { payload: { approved: false, result: 'x' } }, /payload\.result cannot be given/],
+  ])('on %s that is not clear decides nothing: %j', async (content, body, detail) => {
+    const run = await scene.waiting(content)
+    const [{ tool_call_id }] = ticketsOf(run)
+    for (const path of [`/v1/runs/${run.run_id as string}`, `/v1/threads/${run.thread_id as string}`]) {
+      const answer = await client.call('POST', `${path}/decision`, { tool_call_id, action: 'resume', ...body })
+      expectProblem(answer, 400, 'invalid_decision')
+      expect(answer.body.detail).toMatch(detail)
+      expect(answer.body.detail).toMatch(/Nothing was decided\.$/)
+    }
+    expect((await client.call('GET', `/v1/runs/${run.run_id as string}`)).body).toEqual(run)
+    await client.call('POST', `/v1/runs/${run.run_id as string}/cancel`)
   })
 
   it('can be remembered for the thread', async () => {
@@ -105,6 +167,9 @@ describe('a decision', () => {
     const first = await decide(run, body)
     for (const again of [body, { ...body, by: { id: 'u2' } }]) expect((await decide(run, again)).body).toEqual(first.body)
     await scene.settled(run.run_id)
+    const changed = await decide(run, { ...body, action: 'cancel' })
+    expectProblem(changed, 422, 'idempotency_conflict')
+    expect(changed.body.detail).toMatch(/^Decision id "d-1" was used before with another decision/)
     for (const other of [{ ticket_id }, { tool_call_id, decision_id: 'd-2' }]) {
       const late = await decide(run, { ...other, action: 'cancel', by: { id: 'u3' } })
       expectProblem(late, 409, 'already_decided')

@@ -29,6 +29,14 @@ describe('the OpenAPI document', () => {
     expect(document.components.schemas).toHaveProperty('Run')
   })
 
+  it('names what a decision can be refused for', () => {
+    for (const place of ['runs', 'threads']) {
+      const { responses } = document.paths[`/v1/${place}/{id}/decision`].post
+      const codes: string[] = responses['400'].description.split(', ')
+      expect(codes).toEqual(expect.arrayContaining(['invalid_request', 'invalid_decision', 'invalid_arguments']))
+    }
+  })
+
   it('has no reference that leads nowhere', () => {
     const refs = JSON.stringify(document).match(/"\$ref":"[^"]+"/g) ?? []
     for (const ref of new Set(refs)) {

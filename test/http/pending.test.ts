@@ -62,7 +62,7 @@ describe('a pending message', () => {
     for (const [text, header] of [
       ['4', `W/"${String(third.pending.revision)}"`],
       ['5', '*'],
-      ['6', `"nonsense", "${String((third.pending.revision as number) + 2)}", "1"`],
+      ['6', `"99", W/"${String((third.pending.revision as number) + 2)}", "1"`],
     ] as const)
       expect(
         expectAnswer(
@@ -93,11 +93,15 @@ describe('a pending message', () => {
     await client.call('PATCH', path, { content: 'mine', expected_revision: revision })
     const stale: [string, unknown, string, Record<string, string>][] = [
       ['PATCH', { content: 'x' }, '', { 'If-Match': `"${String(revision)}"` }],
-      ['PATCH', { content: 'x' }, '', { 'If-Match': '"q1"' }],
-      ['PATCH', { content: 'x' }, '', { 'If-Match': 'nonsense' }],
       ['PATCH', { content: 'x' }, '', { 'If-Match': `"${String(revision)}", "99"` }],
-      ['PATCH', { content: 'x', expected_revision: revision }, '', { 'If-Match': `"${String(revision + 1)}"` }],
       ['PATCH', { content: 'x', expected_revision: revision }, '', {}],
+      ['PATCH', { content: 'x', expected_revision: revision }, '', { 'If-Match': '*' }],
+      [
+        'PATCH',
+        { content: 'x', expected_revision: revision },
+        '',
+        { 'If-Match': `"${String(revision + 1)}", "${String(revision)}"` },
+      ],
       ['DELETE', undefined, '', { 'If-Match': `"${String(revision)}"` }],
       ['DELETE', undefined, `?expected_revision=${String(revision)}`, {}],
       ['DELETE', { expected_revision: revision }, '', {}],
@@ -110,6 +114,65 @@ describe('a pending message', () => {
       expect([etag(answer), queue_revision]).toEqual([`"${String(revision + 1)}"`, expect.any(Number)])
       expect(pending).toEqual((await client.call('GET', path)).body)
     }
+  })
+
+  it('is not changed by a tag that is none of its own, or by two that cannot both be true', async () => {
+    const { path } = await one()
+    const { revision } = (await client.call('GET', path)).body
+    const own = String(revision)
+    for (const tag of [
+      own,
+      `W/${own}`,
+      `"q${own}"`,
+      'nonsense',
+      '"nonsense"',
+      '""',
+      `"0${own}"`,
+      `"${own}", 2`,
+      `"${own}",`,
+      '*, "1"',
+    ])
+      for (const [method, body] of [['PATCH', { content: 'x' }], ['DELETE']] as [string, unknown?][]) {
+        const answer = await client.call(method, path, body, { 'If-Match': tag })
+        expectProblem(answer, 400, 'invalid_request')
+        expect(answer.body.detail).toMatch(/^If-Match must be an ETag of GET .*, such as "3" with its quotation marks, or \*/)
+      }
+    const other = { expected_revision: revision + 1 }
+    const query = `?expected_revision=${own}`
+    const contradictions: [string, unknown, string, Record<string, string>][] = [
+      ['PATCH', { content: 'x', ...other }, '', { 'If-Match': `"${own}"` }],
+      ['PATCH', { content: 'x', ...other }, '', { 'If-Match': `"${own}", "99"` }],
+      ['DELETE', other, '', { 'If-Match': `"${own}"` }],
+      ['DELETE', undefined, query, { 'If-Match': '"99"' }],
+      ['DELETE', other, query, {}],
+    ]
+    for (const [method, body, rest, headers] of contradictions) {
+      const answer = await client.call(method, path + rest, body, headers)
+      expectProblem(answer, 400, 'invalid_request')
+      expect(answer.body.detail).toMatch(/give one of them/)
+    }
+    expect((await client.call('GET', path)).body).toMatchObject({ revision, content: 'before' })
+    const agreed = { expected_revision: revision }
+    expectAnswer(await client.call('DELETE', path + query, agreed, { 'If-Match': `"${own}"` }), DELETE, 200)
+  })
+
+  it('is changed once by a request that comes twice, whatever the tag', async () => {
+    const { path } = await one()
+    const { revision } = (await client.call('GET', path)).body
+    const twice = async (method: string, body: unknown, tag: string) => {
+      const headers = { 'If-Match': tag, 'Idempotency-Key': `${method} ${tag}` }
+      const first = await client.call(method, path, body, headers)
+      const again = await client.call(method, path, body, headers)
+      const route = method === 'PATCH' ? PATCH : DELETE
+      return [expectAnswer(first, route, 200), expectAnswer(again, route, 200)]
+    }
+    for (const tag of ['*', `"${String(revision + 1)}", "99"`, `"${String(revision + 2)}"`]) {
+      const [first, again] = await twice('PATCH', { content: `for ${tag}` }, tag)
+      expect(again).toEqual(first)
+    }
+    expect((await client.call('GET', path)).body.revision).toBe(revision + 3)
+    const [gone, again] = await twice('DELETE', undefined, '*')
+    expect(again.pending).toEqual({ ...gone.pending, content: null, metadata: null })
   })
 
   it('is not given what is no message', async () => {

@@ -73,7 +73,14 @@ describe('the queue', () => {
     const body = expectAnswer(answer, ORDER, 200)
     expect(ids(body)).toEqual(['c', 'a', 'b'])
     expect(answer.headers.get('etag')).toBe(`"q${String(body.queue_revision)}"`)
-    for (const stale of [tag, { 'If-Match': '"1"' }, { 'If-Match': 'x' }]) {
+    for (const foreign of ['"1"', 'x', `q${String(body.queue_revision)}`, '"q1", "1"']) {
+      const refused = await put(['a', 'b', 'c'], { 'If-Match': foreign })
+      expectProblem(refused, 400, 'invalid_request')
+      expect(refused.body.detail).toMatch(/^If-Match must be an ETag of GET .*, such as "q7"/)
+    }
+    const contradiction = { expected_queue_revision: body.queue_revision }
+    expectProblem(await put(['a', 'b', 'c'], tag, contradiction), 400, 'invalid_request')
+    for (const stale of [tag, { 'If-Match': '"q99", "q98"' }]) {
       const conflict = await put(['a', 'b', 'c'], stale)
       expectProblem(conflict, 409, 'revision_conflict')
       expect(conflict.body).toMatchObject({ queue_revision: body.queue_revision, pending_ids: ['c', 'a', 'b'] })
@@ -82,7 +89,15 @@ describe('the queue', () => {
     expectProblem(await put(['a', 'b', 'c'], {}, { expected_queue_revision: queue_revision }), 409, 'revision_conflict')
     const again = expectAnswer(await put(['c', 'b', 'a'], {}, { expected_queue_revision: body.queue_revision }), ORDER, 200)
     expect(ids(again)).toEqual(['c', 'b', 'a'])
-    expectAnswer(await put(['b', 'c', 'a'], { 'If-Match': '*' }), ORDER, 200)
+    // Byte for byte the same twice: the second is told what the first was.
+    for (const [order, tags] of [
+      [['a', 'b', 'c'], `"q${String(again.queue_revision)}", "q99"`],
+      [['b', 'c', 'a'], '*'],
+    ] as const) {
+      const headers = { 'If-Match': tags, 'Idempotency-Key': tags }
+      const first = expectAnswer(await put([...order], headers), ORDER, 200)
+      expect(expectAnswer(await put([...order], headers), ORDER, 200)).toEqual(first)
+    }
     await rest(path, run_id)
     expect((await said(id)).slice(1)).toEqual(['b', 'c', 'a'])
   })

@@ -45,7 +45,7 @@ const CELLS = Object.entries(TABLE).flatMap(([mode, row]) =>
   ),
 )
 
-const OPENING: Record<State, string> = { idle: 'hello', running: '/tool sleep {"ms":1200}', waiting: EMAIL }
+const OPENING: Record<State, string> = { idle: 'hello', running: '/tool sleep {"ms":4000}', waiting: EMAIL }
 /** The thread's first run, in its state. */
 async function begin(state: State): Promise<any> {
   const { run_id } = await scene.start(OPENING[state])

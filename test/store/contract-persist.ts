@@ -52,6 +52,27 @@ export function persistContract(store: () => Store): void {
       expect(await store().engine.load(ref)).toMatchObject({ last_seq: 2, snapshot: { event_seq: 2 } })
     })
 
+    it('gives a run one end: nothing opens it or its dispatch again, and a later end does not count', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const run_id = `${ref.thread_id}-r`
+      const ended = run(ref, run_id, { status: 'done', termination: { type: 'natural_end' }, final_output: 'first' })
+      await store().engine.persist(batch(ref, epoch, [committed(1, 1)], { runs: [run(ref, run_id)] }))
+      await store().engine.persist(batch(ref, epoch, [committed(2, 2)], { runs: [ended] }))
+      const before = await readRun(store(), ref, run_id)
+      expect(before).toMatchObject([{ final_output: 'first' }, { status: 'acked' }, [], [{ run_id }]])
+      const later = { termination: { type: 'cancelled' }, final_output: 'second' } as const
+      for (const [index, over] of [{ status: 'running' }, { status: 'created' }, { status: 'done', ...later }].entries()) {
+        const again = run(ref, run_id, over as object)
+        const other = run(ref, `${run_id}-${String(index)}`)
+        const seq = 3 + index
+        const result = await store().engine.persist(batch(ref, epoch, [committed(seq, seq)], { runs: [again, other] }))
+        expect(result).toMatchObject({ status: 'stored' })
+        expect(await store().conversation.getRun(ref.tenant, other.record.run_id)).toEqual(other.record)
+        expect((await readRun(store(), ref, run_id)).slice(0, 2)).toEqual(before.slice(0, 2))
+      }
+    })
+
     it('takes what is new of an overlapping batch', async () => {
       const ref = freshRef()
       const epoch = await loadEpoch(store(), ref)
@@ -141,6 +162,19 @@ export function persistContract(store: () => Store): void {
       })
     })
   })
+}
+
+/** A run's record and its dispatch's, and whether the lists by status have it open or done. */
+async function readRun(store: Store, ref: { tenant: string; thread_id: string }, run_id: string): Promise<unknown[]> {
+  const { thread_id } = ref
+  const by = async (status: 'running' | 'done') =>
+    (await store.conversation.listRuns(ref.tenant, { thread_id, status }, { limit: 9 })).items
+  return [
+    await store.conversation.getRun(ref.tenant, run_id),
+    await store.conversation.findDispatch(ref.tenant, `dispatch-of-${run_id}`),
+    await by('running'),
+    await by('done'),
+  ]
 }
 
 async function everything(store: Store, ref: { tenant: string; thread_id: string }): Promise<unknown> {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidCursor, type Store } from '../../src/store/store.ts'
-import { batch, committed, freshRef, ledgerEntry, loadEpoch, parked, run } from './batches.ts'
+import type { ThreadRef } from '../../src/thread/ports.ts'
+import type { Snapshot } from '../../src/thread/state.ts'
+import { batch, committed, consumed, delivered, entry, event, freshRef, ledgerEntry, loadEpoch, parked, run } from './batches.ts'
 
 let count = 0
 const tenantOf = (): string => `tenant-${process.pid}-${++count}`
@@ -67,6 +69,34 @@ export function threadsContract(store: () => Store): void {
       const last = open.at(-1)
       if (last !== undefined)
         expect(await store().threads.listOpen({ updated_before: Date.now() + 1000, limit: 500, after: last })).toEqual([])
+    })
+
+    it('lists for the sweep what has something to do: an open run, or a queue that is not parked', async () => {
+      const tenant = tenantOf()
+      const listed = async (): Promise<string[]> =>
+        (await store().threads.listOpen({ updated_before: Date.now() + 1000, limit: 500 })).flatMap((row) =>
+          row.tenant === tenant ? row.id : [],
+        )
+      const snapshot = (last_seq: number, is: boolean) => ({ version: 1, event_seq: last_seq, parked: is }) as unknown as Snapshot
+      const queue = [entry('a', { held_until: Date.now() + 600_000 })]
+      const refs = ['held', 'parked', 'empty', 'deleted'].map((thread_id) => ({ tenant, thread_id }))
+      for (const ref of refs) {
+        const epoch = await loadEpoch(store(), ref)
+        await store().engine.persist(batch(ref, epoch, [delivered(1, 'a', 'A')], { queue }))
+        expect(await store().threads.get(tenant, ref.thread_id)).toMatchObject({ status: 'idle', parked: false })
+      }
+      expect(await listed()).toEqual(refs.map(({ thread_id }) => thread_id))
+      const [, kept, empty] = refs as [ThreadRef, ThreadRef, ThreadRef]
+      await store().engine.persist(batch(kept, 1, [parked(2, 1)], { snapshot: snapshot(2, true) }))
+      await store().engine.persist(batch(empty, 1, [consumed(2, 1, 'a', 'run-1')], { queue: [] }))
+      await store().threads.delete(tenant, 'deleted', 'detach')
+      expect(await listed()).toEqual(['held'])
+      expect(await store().threads.get(tenant, 'parked')).toMatchObject({ parked: true })
+      // What says nothing of the queue leaves it as it is.
+      await store().engine.persist(
+        batch(kept, 1, [event(3, 'QueueResumed', { pending_count: 1 })], { snapshot: snapshot(3, false) }),
+      )
+      expect((await listed()).toSorted()).toEqual(['held', 'parked'])
     })
 
     it('patches: custom by key, parents without cycles', async () => {

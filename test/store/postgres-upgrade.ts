@@ -6,7 +6,7 @@ import { createStore } from '../../src/store/index.ts'
 import type { LogEvent } from '../../src/thread/envelope.ts'
 import { toLogEvent } from '../../src/thread/envelope.ts'
 import type { ThreadEvent } from '../../src/thread/event.ts'
-import { asked, delivered, event, run } from './batches.ts'
+import { asked, delivered, entry, event, run } from './batches.ts'
 
 const FIRST = ['0001_threads.sql', '0002_write_batch.sql']
 const resolved = (seq: number, tool_call_id: string): ThreadEvent =>
@@ -14,7 +14,7 @@ const resolved = (seq: number, tool_call_id: string): ThreadEvent =>
 
 /** What only shows on a database that an older version has filled. */
 export function upgradeTests(server: () => { url: string }): void {
-  it('an older database comes along with its open tickets and its receipts', async () => {
+  it('an older database comes along with its open tickets, its receipts and its queues', async () => {
     const url = await olderDatabase(server().url)
     const store = await createStore({ database_url: url })
     try {
@@ -29,6 +29,10 @@ export function upgradeTests(server: () => { url: string }): void {
         state: 'undelivered',
         at: 1_009,
       })
+      expect(await store.threads.listOpen({ updated_before: 2, limit: 9 })).toEqual([
+        { tenant: 'acme', id: 'waits', status: 'idle', updated_at: 1 },
+      ])
+      expect(await store.threads.get('acme', 'stands')).toMatchObject({ parked: true })
     } finally {
       await store.close()
     }
@@ -54,6 +58,17 @@ async function olderDatabase(url: string): Promise<string> {
     await client.query('insert into weft.migrations values ($1, $2, 0)', [name, checksum])
   }
   await client.query(`insert into weft.threads (tenant, id, created_at, updated_at) values ('acme', 'old', 1, 1)`)
+  for (const [id, parked] of [
+    ['waits', false],
+    ['stands', true],
+  ] as const) {
+    const queue = JSON.stringify([entry('p')])
+    await client.query(`insert into weft.threads (tenant, id, queue, created_at, updated_at) values ('acme', $1, $2, 1, 1)`, [
+      id,
+      queue,
+    ])
+    await client.query(`insert into weft.snapshots values ('acme', $1, 1, $2)`, [id, { parked }])
+  }
   for (const [run_id, status] of [
     ['run-1', 'running'],
     ['run-2', 'done'],

@@ -139,3 +139,51 @@ describe('lost tools', () => {
     expect(thread.run()).toMatchObject({ phase: 'model', step: 2 })
   })
 })
+
+describe('what is not clearly one decision decides nothing', () => {
+  const unclear: [string, DecisionCommand['payload']][] = [
+    ['a misspelt field', { aproved: false }],
+    ['a word for a flag', { approved: 'no' }],
+    ['no object', false],
+    ['a list', []],
+    ['a denial with a result', { approved: false, result: 1 }],
+    ['a denial with other arguments', { approved: false, edited_args: { to: 'b' } }],
+    ['a denial to be remembered', { approved: false, remember: true }],
+    ['a result and other arguments', { result: 1, edited_args: { to: 'b' } }],
+    ['arguments that are none', { edited_args: null }],
+    ['a memory that is none', { remember: 1 }],
+    ['a reason that is none', { approved: false, reason: 7 }],
+  ]
+  test.each(unclear)('%s', (_name, payload) => {
+    const thread = waiting('a')
+    const { event_seq } = thread.state
+    expect(refused(thread.when(decide('a', { payload }))).code).toBe('invalid_decision')
+    expect(thread.state.event_seq).toBe(event_seq)
+    // Whatever was meant: the ticket is still there to be decided.
+    expect(thread.when(decide('a', { payload: { approved: false } }))).toMatchObject({ tool_call_id: 'a' })
+  })
+
+  test('to cancel is clear, whatever comes with it', () => {
+    const thread = waiting('a')
+    thread.when(decide('a', { action: 'cancel', payload: { approved: 'no', reason: 'never' } }))
+    expect(thread.all('ToolCallDone')[0]?.payload.result).toMatchObject({ message: 'denied: never' })
+  })
+
+  test('a question needs an answer', () => {
+    const thread = new Given()
+    thread.say('hello')
+    thread.model({ calls: [call('q', { disposition: 'external', tool_name: 'ask_user' })] })
+    expect(refused(thread.when(decide('q'))).code).toBe('invalid_decision')
+    expect(refused(thread.when(decide('q', { payload: { approved: false, result: 'x' } }))).code).toBe('invalid_decision')
+    expect(thread.when(decide('q', { payload: 'blue' }))).toMatchObject({ tool_call_id: 'q' })
+    expect(thread.all('ToolCallDone')[0]?.refs).toMatchObject([{ ref: { path: ['result'] } }])
+  })
+})
+
+test('the tickets of one step sort as the model asked for them', () => {
+  const names = ['d', 'b', 'a', 'c', 'e'].flatMap((name) => [1, 2, 3].map((n) => `${name}${String(n)}`))
+  const thread = waiting(...names)
+  const tickets = thread.run().record.waiting?.tickets ?? []
+  const sorted = tickets.toSorted((a, b) => (a.ticket_id < b.ticket_id ? -1 : 1))
+  expect(sorted.map(({ tool_call_id }) => tool_call_id)).toEqual(names)
+})

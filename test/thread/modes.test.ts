@@ -131,6 +131,19 @@ describe('a submit', () => {
     expect(thread.state.queue).toHaveLength(1)
   })
 
+  test('that is durable is read by its own run, whatever stands beside it', () => {
+    const { thread } = threadThatIs('running')
+    const first = thread.say('before')
+    thread.when({ type: 'submit', mode: 'queue', durable: true, messages: [{ ...hello, id: 'd1' }] })
+    const last = thread.say('after')
+    const read: string[] = []
+    for (let i = 0; i < 4; i++) {
+      read.push(thread.run().record.run_id)
+      thread.model()
+    }
+    expect(read.slice(1)).toEqual([first, 'durable-msg-d1', last])
+  })
+
   test('that wakes a thread is not for people to see', () => {
     const { thread } = threadThatIs('idle')
     thread.say('look again', { mode: 'internal_wake' })

@@ -65,6 +65,34 @@ describe('the ledger', () => {
   })
 })
 
+describe('a refused signal', () => {
+  const rejected = (thread: Given) => thread.state.unstored.events.filter(({ kind }) => kind === 'CommandRejected')
+
+  test('is in the log with the facts of its refusal', () => {
+    const thread = new Given()
+    thread.say('running')
+    thread.say('waiting')
+    const { pending_id, revision } = thread.state.queue[0]!
+    const stale = { pending_id, expected_revision: revision + 7, message: { content: 'late' } }
+    expect(send(thread, 'edit_pending', { ...stale, command_id: 'e1' }, 'signal')).toMatchObject({ ok: false })
+    expect(rejected(thread)).toMatchObject([
+      { payload: { command: 'edit_pending', command_id: 'e1', code: 'revision_conflict', detail: { pending_id, revision } } },
+    ])
+  })
+
+  test('that had no id is in the log without one', () => {
+    const thread = new Given()
+    send(thread, 'interrupt', {}, 'signal')
+    expect(rejected(thread)).toMatchObject([{ run_id: null, payload: { command: 'interrupt', command_id: null } }])
+  })
+
+  test('as an update is only answered', () => {
+    const thread = new Given()
+    expect(send(thread, 'interrupt', {})).toMatchObject({ ok: false })
+    expect(rejected(thread)).toEqual([])
+  })
+})
+
 function nest(levels: number): unknown {
   let value: unknown = 1
   for (let i = 0; i < levels; i++) value = [value]

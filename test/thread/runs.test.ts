@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { ModelStepResult } from '../../src/thread/ports.ts'
 import { ANSWER, call, Given, refused } from './given.ts'
 
 describe('a run from submit to end', () => {
@@ -63,6 +64,29 @@ describe('a run from submit to end', () => {
     thread.model({ calls: [call('a')], limits: { max_steps: 9, token_budget: 15 } })
     thread.tool('a')
     expect(thread.ended(run_id).termination).toMatchObject({ type: 'stopped', value: { code: 'token_budget' } })
+  })
+
+  test('stops at the deadline of its submit while its first step is under way', () => {
+    const thread = new Given()
+    const run_id = thread.say('hello', { overrides: { deadline_ms: 1_000 } })
+    thread.now += 999
+    thread.report({ type: 'tick' })
+    expect(thread.run().stopping).toBeNull()
+    thread.now += 1
+    thread.report({ type: 'tick' })
+    expect(thread.run().stopping).toMatchObject({ reason: 'deadline' })
+    thread.modelStops(true)
+    expect(thread.ended(run_id).termination).toMatchObject({ type: 'stopped', value: { code: 'deadline' } })
+  })
+
+  test('stops when its first step says that the agent’s time is up, and keeps what was written', () => {
+    const thread = new Given()
+    const run_id = thread.say('hello')
+    const cut = { kind: 'interrupted', has_text: true, model: 'm', usage: { input_tokens: 0, output_tokens: 0 }, duration_ms: 1 }
+    const result = { ...cut, deadline: true } as ModelStepResult
+    thread.report({ type: 'model_done', run_id, step: 1, attempt: 1, result })
+    expect(thread.ended(run_id).termination).toMatchObject({ type: 'stopped', value: { code: 'deadline' } })
+    expect(thread.all('MessageCommitted').at(-1)?.payload).toMatchObject({ role: 'assistant', interrupted: true })
   })
 
   test('stops at its deadline although it waits for a person', () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { sendCommand } from '../commands.ts'
+import { checkEditedArguments } from '../edited-arguments.ts'
 import { idempotencyKey } from '../idempotency.ts'
 import { refOf, requireTarget, requireThread } from '../lookup.ts'
 import type { HttpContext } from '../options.ts'
@@ -96,7 +97,16 @@ function decisionRoute(kind: 'run' | 'thread'): Route {
     summary: 'Decide on a tool call that waits',
     body: postDecision,
     responses: { '202': { description: 'Submitted', schema: decisionAccepted } },
-    problems: ['run_not_found', 'thread_not_found', 'ticket_not_found', 'already_decided', 'payload_too_large', ...COMMON],
+    problems: [
+      'run_not_found',
+      'thread_not_found',
+      'ticket_not_found',
+      'already_decided',
+      'invalid_decision',
+      'invalid_arguments',
+      'payload_too_large',
+      ...COMMON,
+    ],
     handle: (context, input) => decide(context, kind, input),
   })
 }
@@ -107,7 +117,9 @@ async function decide(
   { params: { id }, body, headers, gone }: Input<{ id: string }, undefined, z.output<typeof postDecision>>,
 ) {
   const key = idempotencyKey(headers)
-  const { ref } = await requireTarget(context, id, kind)
+  const target = await requireTarget(context, id, kind)
+  const { ref } = target
+  await checkEditedArguments(context, target, body)
   const { by, ...rest } = body
   const decider = by?.id === undefined && by?.name === undefined ? undefined : by
   const given = Object.fromEntries(Object.entries({ ...rest, by: decider }).filter(([, value]) => value !== undefined))

@@ -1,4 +1,4 @@
-import type { Command, MessageEdit } from '../../thread/command.ts'
+import type { Command, Expected, MessageEdit } from '../../thread/command.ts'
 import type { Json } from '../../thread/json.ts'
 import { byWhom as by } from '../commands.ts'
 import { idempotencyKey } from '../idempotency.ts'
@@ -7,7 +7,7 @@ import type { HttpContext } from '../options.ts'
 import { expectedRevision, tagOf } from '../preconditions.ts'
 import { presentPending } from '../present.ts'
 import { HttpProblem } from '../problems.ts'
-import { contentAt, entryConflict, requirePending, sendEdit, type Changed } from '../queue-edits.ts'
+import { wordingAt, requirePending, sendEdit, type Changed, type Wording } from '../queue-edits.ts'
 import { json, type HttpResponse } from '../response.ts'
 import { route, type Input, type Route } from '../route.ts'
 import { checkSizes } from '../schemas/messages.ts'
@@ -71,8 +71,10 @@ export function pendingRoutes(): Route[] {
           ...by(input.body),
         }
         const options = { route: 'PATCH /v1/threads/pending', key: idempotencyKey(input.headers), gone: input.gone }
-        const outcome = await sendEdit<Changed>(context, refOf(context, id), command, options)
-        return answer(outcome, message.content as Json)
+        const ref = refOf(context, id)
+        const outcome = await sendEdit<Changed>(context, ref, command, options)
+        const metadata = message.metadata ?? (await wordingAt(context, ref, outcome.pending, null)).metadata
+        return answer(outcome, { content: message.content as Json, metadata })
       },
     }),
     route({
@@ -88,14 +90,14 @@ export function pendingRoutes(): Route[] {
       problems: GUARDED,
       async handle(context, input) {
         const { id, pid } = input.params
-        const expected = await guard(context, input, input.query.expected_revision ?? input.body.expected_revision)
+        const expected = await guard(context, input, oneOf(input.query.expected_revision, input.body.expected_revision))
         const ref = refOf(context, id)
         const before = await context.store.conversation.getPending(ref, pid)
         const command: Command = { type: 'retract_pending', pending_id: pid, expected_revision: expected, ...by(input.body) }
         const options = { route: 'DELETE /v1/threads/pending', key: idempotencyKey(input.headers), gone: input.gone }
         const { pending, queue_revision } = await sendEdit<Changed>(context, ref, command, options)
-        const content = await contentAt(context, ref, pending, before)
-        return json({ pending: { ...pending, content }, queue_revision })
+        const wording = await wordingAt(context, ref, pending, before)
+        return json({ pending: { ...pending, ...wording }, queue_revision })
       },
     }),
     route({
@@ -142,16 +144,19 @@ export function pendingRoutes(): Route[] {
 
 type EntryInput = Pick<Input<{ id: string; pid: string }, unknown, unknown>, 'params' | 'headers' | 'gone'>
 
-/** The revision that the caller has seen. Throws `precondition_required`, or the conflict of a tag that cannot be right. */
-async function guard(context: HttpContext, { params: { id, pid }, headers }: EntryInput, given: number | undefined) {
-  await requireThread(context, id)
-  const ref = refOf(context, id)
-  const current = async (): Promise<number> => (await requirePending(context, ref, pid)).revision
-  const expected = await expectedRevision({ headers, kind: 'entry', given, current })
-  if (expected === 'unmatched') throw await entryConflict(context, ref, await requirePending(context, ref, pid))
+/** What the caller has seen. Throws also `precondition_required` where it does not say. */
+async function guard(context: HttpContext, { params, headers }: EntryInput, given: number | undefined): Promise<Expected> {
+  await requireThread(context, params.id)
+  const expected = expectedRevision(headers, 'entry', given)
   if (expected !== null) return expected
   const detail = 'Say which revision you have seen: If-Match with the ETag of GET …/pending/{id}, or expected_revision.'
   throw new HttpProblem('precondition_required', detail)
+}
+
+function oneOf(query: number | undefined, body: number | undefined): number | undefined {
+  if (query === undefined || body === undefined || query === body) return query ?? body
+  const detail = `expected_revision is ${String(query)} in the query and ${String(body)} in the body; give one of them.`
+  throw new HttpProblem('invalid_request', detail)
 }
 
 async function keep(context: HttpContext, input: EntryInput, command: Command, name: string): Promise<HttpResponse> {
@@ -160,9 +165,9 @@ async function keep(context: HttpContext, input: EntryInput, command: Command, n
   const ref = refOf(context, params.id)
   const before = await context.store.conversation.getPending(ref, params.pid)
   const outcome = await sendEdit<Changed>(context, ref, command, { route: name, key: idempotencyKey(headers), gone })
-  return answer(outcome, await contentAt(context, ref, outcome.pending, before))
+  return answer(outcome, await wordingAt(context, ref, outcome.pending, before))
 }
 
-function answer({ pending, queue_revision }: Changed, content: Json): HttpResponse {
-  return json({ pending: { ...pending, content }, queue_revision }, 200, { ETag: tagOf('entry', pending.revision) })
+function answer({ pending, queue_revision }: Changed, wording: Wording): HttpResponse {
+  return json({ pending: { ...pending, ...wording }, queue_revision }, 200, { ETag: tagOf('entry', pending.revision) })
 }

@@ -7,7 +7,7 @@ import type { HttpContext } from '../options.ts'
 import { expectedRevision, isKnown, tagOf } from '../preconditions.ts'
 import { presentPending } from '../present.ts'
 import { HttpProblem } from '../problems.ts'
-import { orderConflict, queueRevision, sendEdit } from '../queue-edits.ts'
+import { sendEdit } from '../queue-edits.ts'
 import { json, type HttpResponse } from '../response.ts'
 import { route, type Route } from '../route.ts'
 import { threadId } from '../schemas/common.ts'
@@ -47,9 +47,7 @@ export function queueRoutes(): Route[] {
       async handle(context, { params: { id }, body, headers, gone }) {
         await requireThread(context, id)
         const ref = refOf(context, id)
-        const current = (): Promise<number> => queueRevision(context, ref)
-        const expected = await expectedRevision({ headers, kind: 'queue', given: body.expected_queue_revision, current })
-        if (expected === 'unmatched') throw await orderConflict(context, ref)
+        const expected = expectedRevision(headers, 'queue', body.expected_queue_revision)
         if (expected === null) {
           const detail = 'Say which order you have seen: If-Match with the ETag of GET …/pending, or expected_queue_revision.'
           throw new HttpProblem('precondition_required', detail)
@@ -87,10 +85,9 @@ export function queueRoutes(): Route[] {
 
 /** The revision is read first: of a queue that changes meanwhile it is then too old, which a later change finds out. */
 async function readQueue(context: HttpContext, thread_id: string): Promise<{ tag: string; response: HttpResponse }> {
-  const { id, queue_revision } = await requireThread(context, thread_id)
+  const { id, queue_revision, parked } = await requireThread(context, thread_id)
   const ref = refOf(context, id)
   const items = (await context.store.conversation.listPending(ref)).map(presentPending)
-  const parked = items.length > 0 && (await context.store.conversation.isParked(ref))
   const tag = tagOf('queue', queue_revision)
   return { tag, response: json({ items, total: items.length, queue_revision, parked }, 200, { ETag: tag }) }
 }

@@ -21,11 +21,15 @@ export const transportId = z
 export const messageId = z
   .string()
   .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, "-", "_", "." or ":"')
-  .meta({ description: 'Chosen by the client; a repeat of the same id is refused', example: 'msg-1' })
+  .meta({
+    description:
+      'Chosen by the client. The same message again is answered as it was the first time; another message with this id is refused',
+    example: 'msg-1',
+  })
 
 /** Who acts, as the caller says; it is kept with what was done. */
 export const actor = z
-  .object({ id: z.string().min(1).max(256).optional(), name: z.string().min(1).max(256).optional() })
+  .strictObject({ id: z.string().min(1).max(256).optional(), name: z.string().min(1).max(256).optional() })
   .meta({ id: 'Actor', description: 'Who acts, as the caller says; it is kept in the log' })
 
 export const timestamp = z.iso

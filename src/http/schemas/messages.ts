@@ -6,7 +6,7 @@ import { contentSize } from '../../thread/parse-message.ts'
 import { HttpProblem } from '../problems.ts'
 import { anyId, cursor, json, jsonObject, limit, messageId, offset, sequence, threadId, timestamp } from './common.ts'
 
-const textPart = z.object({ type: z.literal('text'), text: z.string() })
+const textPart = z.strictObject({ type: z.literal('text'), text: z.string() })
 const mediaFields = {
   media_type: z.string().min(1).max(255).optional(),
   url: z.url().max(8_192).optional(),
@@ -15,8 +15,8 @@ const mediaFields = {
 const oneSource = (part: { url?: string | undefined; data?: string | undefined }) =>
   (part.url === undefined) !== (part.data === undefined)
 const sourceSentence = { error: 'needs either url or data' }
-const imagePart = z.object({ type: z.literal('image'), ...mediaFields }).refine(oneSource, sourceSentence)
-const filePart = z.object({ type: z.literal('file'), ...mediaFields }).refine(oneSource, sourceSentence)
+const imagePart = z.strictObject({ type: z.literal('image'), ...mediaFields }).refine(oneSource, sourceSentence)
+const filePart = z.strictObject({ type: z.literal('file'), ...mediaFields }).refine(oneSource, sourceSentence)
 export const inputPart = z
   .discriminatedUnion('type', [textPart, imagePart, filePart], { error: 'must be a part of type text, image or file' })
   .meta({ id: 'InputPart' })
@@ -33,7 +33,7 @@ export const inputContent = z.union([z.string(), z.array(inputPart).min(1)], {
 })
 const visibility = z.enum(['external', 'internal'])
 export const messageInput = z
-  .object({
+  .strictObject({
     id: messageId.optional(),
     role,
     content: inputContent,
@@ -43,7 +43,7 @@ export const messageInput = z
   .meta({ id: 'MessageInput' })
 /** A pending message's new wording; what is not given stays. */
 export const messageEdit = z
-  .object({
+  .strictObject({
     role: role.optional(),
     content: inputContent,
     visibility: visibility.optional(),

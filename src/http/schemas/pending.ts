@@ -30,7 +30,7 @@ export const pendingList = z.object({
   queue_revision: z.int(),
   parked: z.boolean().meta({ description: 'The queue waits until somebody resumes it' }),
 })
-/** The content is null only in a late repeat of an answer: the message has gone since. */
+/** The content and metadata are null only in a late repeat of an answer: the message has gone since. */
 const changedRow = z
   .object({ ...pendingRow.shape, content: content.nullable() })
   .meta({ id: 'ChangedPendingMessage', description: 'The message as the command left it' })

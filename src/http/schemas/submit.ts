@@ -8,7 +8,7 @@ import { messageInputs } from './messages.ts'
 
 const count = z.int().min(1).max(2_147_483_647)
 export const overrides = z
-  .object({
+  .strictObject({
     model: z.string().min(1).optional(),
     max_steps: count.optional(),
     token_budget: count.optional(),

@@ -34,6 +34,7 @@ export const threadView = z
     active_run_id: z.string().nullable(),
     message_count: z.int(),
     queue_revision: z.int(),
+    parked: z.boolean().meta({ description: 'The queue waits until somebody resumes it' }),
     last_event_seq: z.int(),
     workflow_id: z.string().meta({ description: 'The Temporal workflow that is this thread' }),
   })

@@ -36,10 +36,20 @@ where kind in ('PendingDelivered', 'PendingRetracted', 'PendingUndelivered');
 -- Of a run's input: the step whose model call was the first to read it.
 alter table weft.messages add column read_by_step integer;
 
+-- Whether a thread has a queue and whether that is parked. One that is not goes on by itself, as at the end of a hold,
+-- so its workflow must be there although no run is open.
+alter table weft.threads add column queued boolean not null default false;
+alter table weft.threads add column parked boolean not null default false;
+update weft.threads t set queued = true,
+  parked = coalesce((select (s.snapshot ->> 'parked')::boolean from weft.snapshots s where s.tenant = t.tenant and s.thread_id = t.id), false)
+where json_array_length(t.queue) > 0;
+drop index weft.threads_sweep;
+create index threads_sweep on weft.threads (updated_at, tenant, id) where status <> 'idle' or (queued and not parked);
+
 drop function weft.write_batch(text, text, bigint, bigint, bigint, bigint, json, json, json, json, json, json, json, json, json, json);
 
 -- As before (see 0002), with the tickets that the batch closes and opens. A row of `closed` without a call closes
--- every ticket of its run.
+-- every ticket of its run. A run has one end, and so has its dispatch: once stored it stays as it is.
 create function weft.write_batch(
   of_tenant text, of_thread text, new_epoch bigint, after_seq bigint, new_seq bigint, now_ms bigint,
   events json, messages json, runs json, dispatches json, ended json, delivered json, new_queue json, ledger json, summary json, snapshot json,
@@ -68,10 +78,12 @@ begin
     insert into weft.runs as r (tenant, thread_id, run_id, dispatch_id, status, created_at, record)
     select of_tenant, of_thread, n.* from json_to_recordset(runs) as n (run_id text, dispatch_id text, status text, created_at bigint, record json)
     on conflict (tenant, thread_id, run_id) do update
-      set dispatch_id = excluded.dispatch_id, status = excluded.status, record = excluded.record;
+      set dispatch_id = excluded.dispatch_id, status = excluded.status, record = excluded.record
+      where r.status <> 'done';
     insert into weft.dispatches as d (tenant, thread_id, dispatch_id, status, created_at, record)
     select of_tenant, of_thread, n.* from json_to_recordset(dispatches) as n (dispatch_id text, status text, created_at bigint, record json)
-    on conflict (tenant, thread_id, dispatch_id) do update set status = excluded.status, record = excluded.record;
+    on conflict (tenant, thread_id, dispatch_id) do update set status = excluded.status, record = excluded.record
+      where d.status in ('queued', 'claimed');
   end if;
 
   if ended is not null then
@@ -87,7 +99,7 @@ begin
   if new_queue is not null then
     delete from weft.pending p where p.tenant = of_tenant and p.thread_id = of_thread
       and p.pending_id not in (select entry ->> 'pending_id' from json_array_elements(new_queue) as entry);
-    update weft.threads t set queue = new_queue where t.tenant = of_tenant and t.id = of_thread;
+    update weft.threads t set queue = new_queue, queued = json_array_length(new_queue) > 0 where t.tenant = of_tenant and t.id = of_thread;
   end if;
 
   -- First those that are closed: a call may have had one ticket and have another by the end of the batch.
@@ -112,7 +124,8 @@ begin
 
   update weft.threads t set epoch = new_epoch, last_seq = new_seq, updated_at = greatest(t.updated_at, now_ms),
     status = summary ->> 'status', agent_id = summary ->> 'agent_id', active_run_id = summary ->> 'active_run_id',
-    message_count = (summary ->> 'message_count')::bigint, queue_revision = (summary ->> 'queue_revision')::bigint
+    message_count = (summary ->> 'message_count')::bigint, queue_revision = (summary ->> 'queue_revision')::bigint,
+    parked = coalesce((snapshot ->> 'parked')::boolean, false)
   where t.tenant = of_tenant and t.id = of_thread;
   return true;
 end

@@ -1,7 +1,9 @@
 import type { DispatchFacts, EventDraft, Payloads, ThreadEvent } from '../event.ts'
 import { MAX_STEP_ATTEMPTS } from '../limits.ts'
 import { hasAnswer } from '../rules/runs.ts'
-import { judge, resolution } from '../rules/decision.ts'
+import { resolution } from '../rules/decision.ts'
+import { judge } from '../rules/verdict.ts'
+import { isRejection } from '../decide.ts'
 import type { RunRecord, Ticket } from '../records.ts'
 import { told, type Before, type Clue, type Derived } from './clue.ts'
 import type { ThreadFacts } from './facts.ts'
@@ -105,7 +107,8 @@ export function resolvedFrom(received: ThreadEvent, { state, whole }: Before): D
   const { result, origin: _origin, ...common } = received.payload
   const call = state.runs[run_id]?.calls.find(({ tool_call_id }) => tool_call_id === common.tool_call_id)
   if (call === undefined) return null
-  const verdict = judge({ type: 'decision', action: common.action, payload: result })
+  const verdict = judge({ type: 'decision', action: common.action, payload: result }, call)
+  if (isRejection(verdict)) return null
   const payload = { ...common, step: call.step, ...resolution(verdict, call, seq) }
   return { event: told(seq + 1, received.at, received.caused_by, { kind: 'ToolPermissionResolved', run_id, payload }), lost: [] }
 }

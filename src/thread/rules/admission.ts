@@ -1,4 +1,4 @@
-import type { SubmitCommand } from '../command.ts'
+import type { Command, SubmitCommand } from '../command.ts'
 import { jsonSize } from '../json.ts'
 import { MAX_OUTBOX_BYTES, MAX_PENDING, MAX_QUEUE_BYTES } from '../limits.ts'
 import { reject, type Rejection } from '../reply.ts'
@@ -6,27 +6,43 @@ import type { ThreadState } from '../state.ts'
 
 /** Whether a thread can take a command in at all, whatever it says. */
 
+/** Whoever wants something to stop is heard although the store is behind: what these leave behind is little. */
+const ALWAYS_HEARD: ReadonlySet<Command['type']> = new Set(['interrupt', 'cancel', 'wake', 'decision'])
+
 /** What is not stored yet stays in the workflow, and there is only so much room. */
-export function roomFor(state: ThreadState): Rejection | null {
-  if (state.unstored.bytes <= MAX_OUTBOX_BYTES) return null
+export function roomFor(state: ThreadState, command: Command): Rejection | null {
+  if (state.unstored.bytes <= MAX_OUTBOX_BYTES || ALWAYS_HEARD.has(command.type)) return null
   return reject('store_unavailable', 'The store is behind; send the command again in a moment.')
+}
+
+/**
+ * Whether a command has made the queue larger than the state may be: it travels from one execution to the next and is
+ * part of every write, and the server ends a workflow for a payload of 2 MB.
+ */
+export function overfull(before: ThreadState, after: ThreadState, { type }: Command): Rejection | null {
+  if ((type !== 'submit' && type !== 'edit_pending') || after.queue.length === 0) return null
+  const size = queueSize(after)
+  if (size <= MAX_QUEUE_BYTES || size <= queueSize(before)) return null
+  return reject(
+    'queue_full',
+    'The pending messages of the thread, with their metadata and overrides, would take more room than there is; wait until some are read, or interrupt the thread.',
+  )
+}
+
+/** The queue and the runs that it will start, in bytes as JSON. */
+export function queueSize({ queue, runs }: ThreadState): number {
+  return jsonSize([queue, runs])
 }
 
 /** Whether these messages may join the queue: there is room for them, and their ids are new to it. */
 export function admit(state: ThreadState, { messages }: SubmitCommand, queues: boolean): Rejection | null {
-  return roomFor(state) ?? (queues ? roomInQueue(state, messages.length) : null) ?? newIds(state, messages)
+  return (queues ? roomInQueue(state, messages.length) : null) ?? newIds(state, messages)
 }
 
 function roomInQueue(state: ThreadState, more: number): Rejection | null {
   const { length } = state.queue
-  if (length + more > MAX_PENDING) {
-    return reject('queue_full', `The thread has ${String(length)} pending messages; wait until some are read, or interrupt it.`)
-  }
-  if (length === 0 || jsonSize([state.queue, state.runs]) <= MAX_QUEUE_BYTES) return null
-  return reject(
-    'queue_full',
-    'The pending messages of the thread take all the room there is; wait until some are read, or interrupt it.',
-  )
+  if (length + more <= MAX_PENDING) return null
+  return reject('queue_full', `The thread has ${String(length)} pending messages; wait until some are read, or interrupt it.`)
 }
 
 function newIds(state: ThreadState, messages: SubmitCommand['messages']): Rejection | null {

@@ -61,8 +61,11 @@ export function openTicket(
   ask: { reason: WaitingReason; arguments: Json; expires_in_ms: number | null },
 ): void {
   const { now } = draft.context
+  const calls = draft.state.runs[run_id]?.calls.map(({ tool_call_id }) => tool_call_id) ?? []
+  const label = `ticket/${String(call.step)}/${call.tool_call_id}/${String(call.attempt)}`
   const ticket: Ticket = {
-    ticket_id: deriveId(run_id, `ticket/${String(call.step)}/${call.tool_call_id}/${String(call.attempt)}`),
+    // Those of one step are opened in the same moment: whoever lists tickets gets them as the model asked.
+    ticket_id: deriveId(run_id, label, Math.max(0, calls.indexOf(call.tool_call_id))),
     tool_call_id: call.tool_call_id,
     tool_name: call.tool_name,
     arguments: ask.arguments,

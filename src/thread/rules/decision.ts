@@ -1,17 +1,14 @@
 import type { DecisionCommand } from '../command.ts'
 import type { DeliveryPath } from '../event.ts'
-import { isObject, type Json, type JsonObject } from '../json.ts'
+import type { Json, JsonObject } from '../json.ts'
 import { MAX_OUTBOX_BYTES } from '../limits.ts'
 import { reject, type Rejection } from '../reply.ts'
 import type { DecidedTicket, RunState, ToolCall } from '../state.ts'
 import { activeRun, emit, newId, type Draft } from '../draft.ts'
-import { finishCall, type CallResult } from './calls.ts'
+import { finishCall } from './calls.ts'
 import { resumeRun } from './runs.ts'
 import { settleCalls } from './settle.ts'
-
-/** What a person or a program has decided of a ticket. */
-export type Verdict =
-  { kind: 'approved'; edited: boolean; remember: boolean } | { kind: 'answered' } | { kind: 'denied'; reason: string | null }
+import { judge, type Verdict } from './verdict.ts'
 
 /** An answer to an open ticket (source: seed 000, `decide`; the design's table in 4.3). */
 export function decideTicket(draft: Draft, command: DecisionCommand): JsonObject | Rejection {
@@ -21,11 +18,12 @@ export function decideTicket(draft: Draft, command: DecisionCommand): JsonObject
   if (draft.state.unstored.bytes > MAX_OUTBOX_BYTES) {
     return reject('store_unavailable', 'The store is behind; send the decision again in a moment.')
   }
+  const verdict = judge(command, call)
+  if ('code' in verdict) return verdict
   const { run_id } = run.record
   const { ticket } = call
   const decision_id = command.decision_id ?? newId(draft)
   const path: DeliveryPath = run.record.status === 'waiting' ? 'durable' : 'live'
-  const verdict = judge(command)
   const received = record(draft, run, call, command, decision_id, path, verdict)
   resumeRun(draft, run_id, 'decision')
   carryOut(draft, run_id, call, command, verdict, received)
@@ -38,17 +36,6 @@ export function decideTicket(draft: Draft, command: DecisionCommand): JsonObject
     decision_id,
     delivery_path: path,
   }
-}
-
-/** What a decision says, in the words of the design's table. */
-export function judge(command: DecisionCommand): Verdict {
-  const { payload } = command
-  if (command.action === 'cancel') return { kind: 'denied', reason: command.reason ?? textOf(payload, 'reason') }
-  if (isObject(payload) && 'result' in payload) return { kind: 'answered' }
-  if (isObject(payload) && payload['approved'] === false)
-    return { kind: 'denied', reason: command.reason ?? textOf(payload, 'reason') }
-  const edited = isObject(payload) && payload['edited_args'] !== undefined
-  return { kind: 'approved', edited, remember: isObject(payload) && payload['remember'] === true }
 }
 
 /** Puts the decision into the log; returns the number of the event that holds its payload. */
@@ -95,7 +82,7 @@ function record(
 export function resolution(verdict: Verdict, call: ToolCall, received: number) {
   return {
     approved: verdict.kind !== 'denied',
-    // An outside tool has nothing of its own to run: approving it without a result answers it with the approval.
+    // An outside tool has nothing of its own to run: whatever it is approved with is its answer.
     answered: verdict.kind === 'answered' || (verdict.kind === 'approved' && call.disposition === 'external'),
     edited_args_seq: verdict.kind === 'approved' && verdict.edited ? received : null,
     remember: verdict.kind === 'approved' && verdict.remember,
@@ -121,9 +108,7 @@ function carryOut(
       data: { ref: { from: 'event', seq: received, path: ['result', 'result'] } },
     })
   } else if (call.disposition === 'external') {
-    const stated = command.payload !== undefined
-    const data: CallResult['data'] = stated ? { ref: { from: 'event', seq: received, path: ['result'] } } : { approved: true }
-    finishCall(draft, run_id, call, { status: 'success', data })
+    finishCall(draft, run_id, call, { status: 'success', data: { ref: { from: 'event', seq: received, path: ['result'] } } })
   } else if (verdict.remember && !draft.state.allowed_tools.includes(call.tool_name)) {
     const allowed_tools = [...draft.state.allowed_tools, call.tool_name]
     emit(draft, { kind: 'ThreadUpdated', run_id: null, payload: { reason: 'remembered_approval', allowed_tools } })
@@ -150,9 +135,4 @@ function firstAnswer(draft: Draft, before: DecidedTicket): JsonObject {
 
 function names(command: DecisionCommand, ticket: { ticket_id: string; tool_call_id: string }): boolean {
   return command.ticket_id === ticket.ticket_id || command.tool_call_id === ticket.tool_call_id
-}
-
-function textOf(payload: Json | undefined, key: string): string | null {
-  const value = isObject(payload) ? payload[key] : undefined
-  return typeof value === 'string' ? value : null
 }

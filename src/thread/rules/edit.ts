@@ -1,6 +1,7 @@
 import type {
   CommandBase,
   EditPendingCommand,
+  Expected,
   HoldPendingCommand,
   ReleasePendingCommand,
   ReorderPendingCommand,
@@ -12,7 +13,6 @@ import { reject, type Rejection } from '../reply.ts'
 import type { Departed, PendingEntry, ThreadState } from '../state.ts'
 import { emit, type Draft } from '../draft.ts'
 import { entryView } from '../entry-view.ts'
-import { roomFor } from './admission.ts'
 import { endEmptyRuns } from './freeze.ts'
 import { lookAtQueue } from './queue.ts'
 import { finish } from './runs.ts'
@@ -24,7 +24,7 @@ import { retract, runOf } from './targets.ts'
 export function editPending(draft: Draft, command: EditPendingCommand): JsonObject | Rejection {
   const entry = find(draft.state, command.pending_id)
   if ('code' in entry) return entry
-  const refusal = guard(draft.state, entry, command.expected_revision) ?? roomFor(draft.state)
+  const refusal = guard(draft.state, entry, command.expected_revision)
   if (refusal !== null) return refusal
   const { pending_id, revision, role, visibility, metadata } = entry
   const before = { role, visibility, ...(metadata === undefined ? {} : { metadata }) }
@@ -57,7 +57,7 @@ export function reorderPending(draft: Draft, command: ReorderPendingCommand): Js
   const pending_ids = queue.map((entry) => entry.pending_id)
   const { expected_queue_revision: expected } = command
   if (expected === undefined) return unguarded('expected_queue_revision', 'queue')
-  if (expected !== queue_revision) {
+  if (!isExpected(expected, queue_revision)) {
     const text = `The queue has changed: its revision is ${String(queue_revision)}. Look at it again, then reorder it.`
     return reject('revision_conflict', text, { queue_revision, pending_ids })
   }
@@ -71,9 +71,8 @@ export function reorderPending(draft: Draft, command: ReorderPendingCommand): Js
       payload: { pending_ids: command.pending_ids, reordered_by: author(command) },
     })
   }
-  const ordered = { thread_id, pending_ids: command.pending_ids, queue_revision: draft.state.queue_revision }
   lookAtQueue(draft)
-  return { ...ordered, queue_revision: draft.state.queue_revision }
+  return { thread_id, queue_revision: draft.state.queue_revision }
 }
 
 /** Keeps a message from being read for a while; again: for a while from now. */
@@ -124,13 +123,18 @@ function gone({ pending_id, state, run_id, step, message_seq, reason }: Departed
 }
 
 /** Nobody may change what they have not seen. */
-function guard(state: ThreadState, entry: PendingEntry, expected: number | undefined): Rejection | null {
+function guard(state: ThreadState, entry: PendingEntry, expected: Expected | undefined): Rejection | null {
   if (expected === undefined) return unguarded('expected_revision', 'message')
-  if (expected === entry.revision) return null
+  if (isExpected(expected, entry.revision)) return null
   const { pending_id, revision } = entry
   const text = `The message has changed: its revision is ${String(revision)}. Look at it again, then send your change.`
   const { queue_revision } = state
   return reject('revision_conflict', text, { pending_id, revision, queue_revision, pending: entryView(state, entry) })
+}
+
+function isExpected(expected: Expected, revision: number): boolean {
+  if (typeof expected === 'object') return expected.includes(revision)
+  return expected === 'any' || expected === revision
 }
 
 function unguarded(field: string, what: string): Rejection {

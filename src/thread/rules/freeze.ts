@@ -6,6 +6,7 @@ import { emit, type Draft } from '../draft.ts'
 import type { RunOverrides } from '../records.ts'
 import { commitMessages, type Committable } from './messages.ts'
 import { finish } from './runs.ts'
+import { runOf } from './targets.ts'
 
 /** The freeze: which pending messages become part of the conversation, and for which run. */
 
@@ -69,10 +70,11 @@ export function endEmptyRuns(draft: Draft, left: readonly PendingEntry[], end: (
 /** Lets go of what has been held long enough; it keeps its place. */
 export function expireHolds(draft: Draft): boolean {
   const over = draft.state.queue.filter(({ held_until }) => held_until !== undefined && held_until <= draft.context.now)
-  for (const { pending_id, for_run_id } of over) {
+  for (const entry of over) {
+    const { pending_id } = entry
     emit(draft, {
       kind: 'PendingReleased',
-      run_id: for_run_id,
+      run_id: runOf(entry),
       payload: { pending_id, reason: 'expired', released_by: null },
     })
   }

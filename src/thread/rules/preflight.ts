@@ -1,5 +1,6 @@
 import type { SubmitCommand } from '../command.ts'
 import { reject, type Rejection } from '../reply.ts'
+import { laneOf } from '../pending.ts'
 import type { PendingEntry, ThreadState } from '../state.ts'
 import { activeRun } from '../draft.ts'
 import { frozenAt, joining, overridesKey } from './freeze.ts'
@@ -7,9 +8,13 @@ import { inputFor } from './queue.ts'
 import { untargeted } from './targets.ts'
 import type { Route } from './route.ts'
 
-/** Whether a foreground submit could be taken at all, looked at before anything is interrupted (source: seed 001). */
-export function preflight(state: ThreadState, command: SubmitCommand, route: Route): Rejection | null {
-  if (command.mode !== 'foreground' || state.queue.length === 0) return null
+/**
+ * Whether a submit that must be read next could be taken at all, looked at before anything is interrupted (source: seed
+ * 001): a foreground one, and one that parks the queue behind itself, which would otherwise be parked with it.
+ */
+export function preflight(state: ThreadState, command: SubmitCommand, route: Route, now: number): Rejection | null {
+  const parks = command.mode === 'interrupt_then_queue' && command.queue === 'park'
+  if ((command.mode !== 'foreground' && !parks) || state.queue.length === 0) return null
   if (command.queue === 'supersede' && route.kind === 'replace') return null
   const { delivery } = route
   const probe: PendingEntry = {
@@ -23,13 +28,21 @@ export function preflight(state: ThreadState, command: SubmitCommand, route: Rou
     for_run_id: null,
     created_at: 0,
   }
-  const queue = [...(route.kind === 'join' ? state.queue : afterEnd(state)), probe]
+  const before = (route.kind === 'join' ? state.queue : afterEnd(state)).map((entry) => withoutPastHold(entry, now))
+  const queue = [...before, probe]
   if (route.kind === 'join' && inputFor(queue, route.run)?.some((taken) => taken.includes(probe)) === true) return null
   const { taken, blocked_by } = frozenAt(queue, delivery.boundary, route.kind === 'join' ? joining(route.run) : undefined)
   if (taken.includes(probe)) return null
-  const pending_id = (blocked_by === probe ? taken[0] : blocked_by)?.pending_id ?? ''
+  const held = before.find((entry) => entry.held_until !== undefined && laneOf(entry.delivery) === laneOf(delivery))
+  const pending_id = (blocked_by === probe ? (taken[0] ?? held) : (blocked_by ?? held))?.pending_id ?? ''
   const text = `Pending message "${pending_id}" must be read before this one; retract it, release it, or queue your message behind it.`
   return reject('delivery_blocked', text, { pending_id })
+}
+
+/** A hold that is over stands in nobody's way, whether or not the thread has looked at it since. */
+function withoutPastHold(entry: PendingEntry, now: number): PendingEntry {
+  const { held_until, ...rest } = entry
+  return held_until !== undefined && held_until <= now ? rest : entry
 }
 
 /** The queue as it will be once the open run has given way. */

@@ -67,7 +67,8 @@ function resumeWaiting(draft: Draft, run_id: string): void {
  */
 export function inputFor(queue: readonly PendingEntry[], run: RunState): PendingEntry[][] | null {
   const freezes: PendingEntry[][] = []
-  let left = queue
+  // The run has come to no end yet, so what waits for that is not due and stands in nobody's way, but for a barrier.
+  let left = queue.filter(({ delivery }) => delivery.boundary !== 'on_natural_end' || delivery.barrier)
   let resumes = false
   for (let more = true; more;) {
     more = false
@@ -90,20 +91,27 @@ export function closeTickets(draft: Draft, run_id: string): void {
     if (call.status === 'waiting') cancelCall(draft, run_id, call, 'not decided: the user wrote instead')
 }
 
-/** Ends every queued run but `spared`; their messages stay unread. Returns how many runs. */
-export function supersedeQueue(draft: Draft, spared?: string): number {
-  const queued = Object.values(draft.state.runs).filter((run) => run.record.status === 'created' && run.record.run_id !== spared)
+/** Ends every queued run but those `spared`; their messages stay unread. Returns how many runs. */
+export function supersedeQueue(draft: Draft, spared: readonly string[] = []): number {
+  const queued = Object.values(draft.state.runs).filter(
+    ({ record }) => record.status === 'created' && !spared.includes(record.run_id),
+  )
   for (const entry of draft.state.queue) {
-    if (entry.for_run_id === null || entry.for_run_id !== spared) undeliver(draft, entry, 'superseded by an interrupt')
+    if (entry.for_run_id === null || !spared.includes(entry.for_run_id)) undeliver(draft, entry, 'superseded by an interrupt')
   }
   for (const run of queued) finish(draft, run, { type: 'superseded' })
   return queued.length
 }
 
-/** Keeps the queue from starting anything. A queue that holds nothing has nothing to wait with. */
-export function parkQueue(draft: Draft): void {
+/**
+ * Keeps the queue from starting anything. A queue that holds nothing but what is for `spared`, the runs that park it,
+ * has nothing to wait with.
+ */
+export function parkQueue(draft: Draft, spared: readonly string[] = []): void {
   const { queue, parked } = draft.state
-  if (!parked && queue.length > 0) emit(draft, { kind: 'QueueParked', run_id: null, payload: { pending_count: queue.length } })
+  const waiting = queue.filter(({ for_run_id }) => for_run_id === null || !spared.includes(for_run_id))
+  if (!parked && waiting.length > 0)
+    emit(draft, { kind: 'QueueParked', run_id: null, payload: { pending_count: waiting.length } })
 }
 
 /** True if it had been parked. */

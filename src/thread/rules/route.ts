@@ -25,7 +25,8 @@ function byMode(state: ThreadState, command: SubmitCommand): Route | Rejection {
   const run = openRun(state)
   const named = command.run_id === undefined || command.run_id === run?.record.run_id
   const queue: Route = { kind: 'queue', delivery: NEW_RUN }
-  if (command.durable === true) return queue
+  // Its run is named after it, so no other may read it and none may be read with it.
+  if (command.durable === true) return { kind: 'queue', delivery: { ...NEW_RUN, granularity: 'one' } }
   switch (command.mode) {
     case 'foreground':
       return run !== undefined && isWaiting(run) ? resume(run) : { kind: 'replace', delivery: INTERRUPT }
@@ -36,7 +37,7 @@ function byMode(state: ThreadState, command: SubmitCommand): Route | Rejection {
       if (isWaiting(run)) return resume(run)
       return named ? { kind: 'join', run, delivery: { ...toRun(run, 'next_step'), fallback_to_new_run: false } } : queue
     case 'interrupt_then_queue':
-      return activeRun(state) === undefined ? queue : { kind: 'replace', delivery: INTERRUPT }
+      return replaces(state, command) ? { kind: 'replace', delivery: INTERRUPT } : queue
     case 'resume_open_run':
       if (run === undefined || !named) return noOpenRun()
       return isWaiting(run) ? resume(run) : { kind: 'join', run, delivery: toRun(run, 'next_step') }
@@ -45,11 +46,16 @@ function byMode(state: ThreadState, command: SubmitCommand): Route | Rejection {
   }
 }
 
+/** There is a run to be replaced, or something is to become of the queue, which counts on an idle thread too. */
+function replaces(state: ThreadState, { queue = 'keep' }: SubmitCommand): boolean {
+  return activeRun(state) !== undefined || queue !== 'keep'
+}
+
 /** The mode still says what becomes of the open run; the delivery says when the messages are read. */
-function byDelivery(state: ThreadState, { mode }: SubmitCommand, given: Delivery): Route | Rejection {
+function byDelivery(state: ThreadState, command: SubmitCommand, given: Delivery): Route | Rejection {
   const run = openRun(state)
-  if (mode === 'resume_open_run' && run === undefined) return noOpenRun()
-  const kind = mode === 'interrupt_then_queue' && activeRun(state) !== undefined ? 'replace' : 'queue'
+  if (command.mode === 'resume_open_run' && run === undefined) return noOpenRun()
+  const kind = command.mode === 'interrupt_then_queue' && replaces(state, command) ? 'replace' : 'queue'
   // Input for a waiting run is always for the one that is open: nothing else could ever take it.
   const target = given.target_run_id ?? (given.boundary === 'resume_input' ? run?.record.run_id : undefined)
   if (target !== undefined && run?.record.run_id === target && kind === 'queue')

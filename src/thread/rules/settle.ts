@@ -43,6 +43,8 @@ function stepDone(draft: Draft, run: RunState): void {
   else freezeInto(draft, run_id, 'next_step')
 }
 
+export const OUT_OF_TIME: { code: StopCode; detail: string } = { code: 'deadline', detail: 'the run used its time' }
+
 export function limitReached(run: RunState, now: number): { code: StopCode; detail: string } | null {
   const { limits, record } = run
   if (limits === null) return null
@@ -52,14 +54,17 @@ export function limitReached(run: RunState, now: number): { code: StopCode; deta
     return { code: 'token_budget', detail: `the run used ${String(tokens)} of its ${String(limits.token_budget)} tokens` }
   }
   const deadline = deadlineOf(run)
-  if (deadline !== null && now >= deadline) return { code: 'deadline', detail: 'the run used its time' }
+  if (deadline !== null && now >= deadline) return OUT_OF_TIME
   return null
 }
 
-/** When the run must end, in ms; null without a deadline. */
-export function deadlineOf(run: RunState): number | null {
-  const ms = run.limits?.deadline_ms
-  return ms === undefined || run.record.started_at === null ? null : run.record.started_at + ms
+/**
+ * When the run must end, in ms; null without a deadline. Until the first step has told the agent's own limits, what the
+ * submit asked for counts; the step itself watches over the agent's.
+ */
+export function deadlineOf({ limits, record }: RunState): number | null {
+  const ms = limits === null ? record.overrides?.deadline_ms : limits.deadline_ms
+  return ms === undefined || record.started_at === null ? null : record.started_at + ms
 }
 
 function sameTickets(a: readonly Ticket[], b: readonly Ticket[]): boolean {

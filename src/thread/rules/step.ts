@@ -7,7 +7,7 @@ import { cancelCall, finishCall, openTicket, stepMessageId } from './calls.ts'
 import { commitMessages } from './messages.ts'
 import { endRun, failRun, openRun } from './ends.ts'
 import { freezeInto } from './freeze.ts'
-import { limitReached, settleCalls } from './settle.ts'
+import { limitReached, OUT_OF_TIME, settleCalls } from './settle.ts'
 
 type Completed = Extract<ModelStepResult, { kind: 'completed' }>
 
@@ -22,6 +22,7 @@ export function modelDone(
   if (result.kind === 'completed') completed(draft, run, result)
   else if (run.stopping !== null) interrupted(draft, run, result.kind === 'interrupted' && result.has_text)
   else if (result.kind === 'failed') failed(draft, run, result)
+  else if (result.deadline === true) outOfTime(draft, run, result.has_text)
   else
     failed(draft, run, {
       retryable: true,
@@ -94,6 +95,12 @@ function interrupted(draft: Draft, run: RunState, has_text: boolean): void {
   if (run.stopping === null) return
   if (has_text) commitAnswer(draft, run, true)
   endRun(draft, run.record.run_id, run.stopping.termination)
+}
+
+/** The run's time was up in the middle of its step: what had been streamed stays. */
+function outOfTime(draft: Draft, run: RunState, has_text: boolean): void {
+  if (has_text) commitAnswer(draft, run, true)
+  endRun(draft, run.record.run_id, { type: 'stopped', value: OUT_OF_TIME })
 }
 
 /** The step did not stop in time: goes on with the last prefix that was staged, if any. */

@@ -27,7 +27,8 @@ export function submit(draft: Draft, command: SubmitCommand): JsonObject | Rejec
   }
   const route = routeOf(draft.state, command)
   if ('code' in route) return route
-  const refusal = admit(draft.state, command, queues(draft.state, route, command)) ?? preflight(draft.state, command, route)
+  const refusal =
+    admit(draft.state, command, queues(draft.state, route, command)) ?? preflight(draft.state, command, route, draft.context.now)
   if (refusal !== null) return refusal
 
   const messages = command.messages.map((message) => accepted(draft, command, message))
@@ -56,7 +57,7 @@ function join(
   return { run_id, dispatch_id }
 }
 
-/** For a run of their own, which has its record at once. */
+/** For a run of their own, which has its record at once. Messages that no freeze takes together have a run each. */
 function queueOwn(
   draft: Draft,
   { kind, delivery }: Exclude<Route, { kind: 'join' }>,
@@ -65,7 +66,9 @@ function queueOwn(
   durable_id: string | undefined,
 ): Answering {
   const agent_id = agentOf(draft.state, command)
-  const run_id = queueRun(draft, { ...command, run_id: durable_id, agent_id, overrides: command.overrides ?? null })
+  const queueOne = (): string =>
+    queueRun(draft, { ...command, run_id: durable_id, agent_id, overrides: command.overrides ?? null })
+  const run_id = queueOne()
   const answering = ownRun(draft, run_id)
   const open = activeRun(draft.state)
   if (open === undefined && isPlain(draft.state, delivery, messages)) {
@@ -73,14 +76,26 @@ function queueOwn(
     commitMessages(draft, run_id, messages.map(asInput))
     return answering
   }
-  deliver(draft, messages, { delivery, agent_id, ...overridesOf(command), for_run_id: run_id })
+  const apart = delivery.granularity === 'one' || delivery.barrier
+  const runs = messages.map((message, index) => {
+    const for_run_id = index === 0 || !apart ? run_id : queueOne()
+    deliver(draft, [message], { delivery, agent_id, ...overridesOf(command), for_run_id })
+    return for_run_id
+  })
   if (kind === 'replace') {
-    if (command.queue === 'supersede') supersedeQueue(draft, run_id)
-    if (command.queue === 'park') parkQueue(draft)
+    if (command.queue === 'supersede') supersedeQueue(draft, runs)
+    if (command.queue === 'park') parkQueue(draft, runs)
     if (open !== undefined) stopRun(draft, open.record.run_id, { type: 'cancelled' }, 'replaced by a new message')
   }
   lookAtQueue(draft)
-  return answering
+  return reader(draft, messages) ?? answering
+}
+
+/** Where another run has read the messages in this very moment, together with what stood before them: that run. */
+function reader(draft: Draft, messages: Accepted[]): Answering | undefined {
+  const open = activeRun(draft.state)
+  const read = messages.every(({ id }) => open?.record.input.trigger_message_ids.includes(id) === true)
+  return open !== undefined && read ? ownRun(draft, open.record.run_id) : undefined
 }
 
 /** Noted while it is there: a run that another takes over at once has no record here any more. */

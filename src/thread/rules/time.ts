@@ -7,7 +7,7 @@ import { abandonStep } from './step.ts'
 import { expireHolds } from './freeze.ts'
 import { lookAtQueue, startNext } from './queue.ts'
 import { resumeRun } from './runs.ts'
-import { deadlineOf, settleCalls } from './settle.ts'
+import { deadlineOf, OUT_OF_TIME, settleCalls } from './settle.ts'
 import { lost } from './tools.ts'
 
 /** What the passing of time alone brings about. Safe to call at any time and any number of times. */
@@ -27,7 +27,7 @@ function runTick(draft: Draft, run: RunState): void {
   }
   const deadline = deadlineOf(run)
   if (deadline !== null && now >= deadline) {
-    stopRun(draft, run_id, { type: 'stopped', value: { code: 'deadline', detail: 'the run used its time' } }, 'deadline')
+    stopRun(draft, run_id, { type: 'stopped', value: OUT_OF_TIME }, 'deadline')
     return
   }
   expireTickets(draft, run)

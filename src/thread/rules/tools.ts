@@ -3,7 +3,8 @@ import type { RunState, ToolCall } from '../state.ts'
 import { dispatchFacts, emit, type Draft } from '../draft.ts'
 import { deriveId } from '../ids.ts'
 import { jsonSize, patched } from '../json.ts'
-import { MAX_OUTBOX_BYTES, MAX_PENDING, MAX_SHARED_BYTES } from '../limits.ts'
+import { MAX_OUTBOX_BYTES, MAX_PENDING, MAX_QUEUE_BYTES, MAX_SHARED_BYTES } from '../limits.ts'
+import { queueSize } from './admission.ts'
 import { cancelCall, finishCall, openTicket, toolMessageId } from './calls.ts'
 import { deliver } from './deliver.ts'
 import { openRun } from './ends.ts'
@@ -53,7 +54,8 @@ function keep(draft: Draft, run: RunState, call: ToolCall, outcome: Extract<Tool
       emit(draft, { kind: 'ThreadUpdated', run_id, payload: { reason: 'state_patched', state_patch } })
     else dropped(draft, run_id, 'state_patch', 'payload_too_large', 'The shared state would be larger than a thread keeps.')
   }
-  const room = draft.state.unstored.bytes + jsonSize(messages) <= MAX_OUTBOX_BYTES
+  const size = jsonSize(messages)
+  const room = draft.state.unstored.bytes + size <= MAX_OUTBOX_BYTES && queueSize(draft.state) + size <= MAX_QUEUE_BYTES
   if (messages.length > 0 && (!room || draft.state.queue.length + messages.length > MAX_PENDING)) {
     dropped(
       draft,

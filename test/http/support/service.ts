@@ -8,6 +8,7 @@ import { createHttpApp } from '../../../src/http/app.ts'
 import type { HttpOptions } from '../../../src/http/options.ts'
 import type { LiveBus } from '../../../src/live/bus.ts'
 import { createInProcessBus } from '../../../src/live/in-process.ts'
+import { argumentsCheck } from '../../../src/program/agents.ts'
 import { createStore } from '../../../src/store/index.ts'
 import type { Store } from '../../../src/store/store.ts'
 import type { ThreadGateway } from '../../../src/temporal/gateway.ts'
@@ -53,7 +54,8 @@ export async function startService(change: (parts: HttpOptions) => Partial<HttpO
   const engine = createInlineEngine({ store, bus, agents, settings: SETTINGS, worker_id: 'test', logger: silent })
   const errors: object[] = []
   const log = { warn: () => undefined, error: (facts: object) => void errors.push(facts) }
-  const parts: HttpOptions = { store, gateway: engine, bus, agents: agents.list(), version: '0.1.0', log }
+  const checkArguments = argumentsCheck(agents)
+  const parts: HttpOptions = { store, gateway: engine, bus, agents: agents.list(), checkArguments, version: '0.1.0', log }
   const http = createHttpApp({ ...parts, ...change(parts) })
   const server = createServer(http.app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -12,7 +12,7 @@ import type { ThreadState } from '../../../src/thread/state.ts'
 import { SETTINGS } from '../given.ts'
 import { apply, refuses, type Facts } from './commands.ts'
 import { compare, same } from './compare.ts'
-import { decided, endOf, report } from './effects.ts'
+import { decided, endOf, of, report } from './effects.ts'
 import { COMMANDS, Generator, type Sent } from './generate.ts'
 import { difference, facts, Invariants } from './invariants.ts'
 import { Mailbox } from './mailbox.ts'
@@ -103,14 +103,16 @@ export class Life {
     this.note(
       () => `${via} ${type} ${JSON.stringify(body)} -> ${answer.ok ? JSON.stringify(answer.outcome) : answer.rejection.code}`,
     )
-    const kept = answer.ok || !['invalid_command', 'queue_full', 'store_unavailable'].includes(answer.rejection.code)
+    const kept =
+      answer.ok || !['invalid_command', 'queue_full', 'store_unavailable', 'idempotency_conflict'].includes(answer.rejection.code)
     if (body['command_id'] !== undefined && kept) this.#past.push({ type, body, answer })
     if (answer.ok) {
       if (must != null) throw new Error(`${type} was accepted, and should be refused as ${must.join(' or ')}`)
       if (command.type === 'decision') decided(this.box, events, limited)
       else {
         const { run_id, message_ids } = answer.outcome
-        apply(this.box, command, known, { run_id: String(run_id), message_ids: (message_ids ?? []) as string[] })
+        const runs = new Map(of(events, 'PendingDelivered').map(({ payload }) => [payload.pending_id, payload.for_run_id]))
+        apply(this.box, command, known, { run_id: String(run_id), message_ids: (message_ids ?? []) as string[], runs })
       }
       if (this.box.open?.stopping === true && endOf(events, this.box.open.run_id) !== null) this.box.ended()
       this.settle(events, open)

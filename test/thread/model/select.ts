@@ -61,7 +61,9 @@ export function walk(queue: readonly Entry[], at: Boundary, reader: Reader | nul
  * What a waiting run reads when messages resume it; nothing if they cannot. With its tickets closed its step has all
  * its results, so `next_step` is due as well as `resume_input`: the two take turns until neither finds anything.
  */
-export function resumable(queue: readonly Entry[], reader: Reader, now: number): Entry[] {
+export function resumable(whole: readonly Entry[], reader: Reader, now: number): Entry[] {
+  // The run goes on, so nothing that waits for its end is due; only a barrier among it is still in the way.
+  const queue = whole.filter(({ wanted }) => wanted.barrier || wanted.boundary !== 'on_natural_end')
   const read: Entry[] = []
   let resumed = false
   for (;;) {

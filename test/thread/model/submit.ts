@@ -5,7 +5,7 @@ import { resumable, walk, type Entry, type Wanted } from './select.ts'
 /** The codes with which a command must be refused; several where more than one thing is wrong with it. */
 export type Refusal = string[]
 /** What an accepted submit was told: the ids are the core's to choose. */
-export type Told = { run_id: string; message_ids: string[] }
+export type Told = { run_id: string; message_ids: string[]; runs: Map<string, string | null> }
 
 type Plan = { wanted: Wanted; stops: boolean; mustRead: boolean }
 
@@ -23,10 +23,20 @@ export function submit(box: Mailbox, command: SubmitCommand, told: Told): void {
   if (plan.mustRead && !couldBeRead(box, command, plan.wanted))
     throw new Error('accepted, and should be refused as delivery_blocked')
   if (command.mode !== 'live_then_queue') box.parked = false
-  const replaces = plan.stops || (command.mode === 'foreground' && plan.wanted.boundary === 'interrupt')
+  const foreground = command.mode === 'foreground' && plan.wanted.boundary === 'interrupt'
+  const replaces = foreground || command.mode === 'interrupt_then_queue'
   if (replaces && command.queue === 'supersede') box.supersede()
-  if (replaces && command.queue === 'park') box.parked = true
-  for (const id of told.message_ids) box.add(entryOf(box, command, plan.wanted, id, told.run_id))
+  if (replaces && command.queue === 'park' && box.queue.length > 0) box.parked = true
+  const { one, barrier, target } = plan.wanted
+  const runs = new Set<string>()
+  for (const id of told.message_ids) {
+    // Which run a message has is the core's to say; but where no freeze can take two together, no two have the same.
+    const run = told.runs.get(id) ?? told.run_id
+    if (target === null && (one || barrier) && runs.has(run))
+      throw new Error(`two messages that are read apart have the run ${run}`)
+    runs.add(run)
+    box.add(entryOf(box, command, plan.wanted, id, run))
+  }
   if (plan.stops) box.stop()
 }
 
@@ -49,12 +59,13 @@ function planOf(box: Mailbox, command: SubmitCommand): Plan | { refuse: Refusal 
     return { ...plan('resume_input', { target: live.run_id }), mustRead: mode === 'foreground' }
   }
   if (mode === 'foreground') return { ...plan('interrupt'), stops: box.open !== null, mustRead: true }
-  if (mode === 'interrupt_then_queue' && box.open !== null) return { ...plan('interrupt'), stops: true }
+  if (mode === 'interrupt_then_queue' && (box.open !== null || (command.queue ?? 'keep') !== 'keep'))
+    return { ...plan('interrupt'), stops: box.open !== null, mustRead: command.queue === 'park' }
   if ((mode === 'live_then_queue' || mode === 'resume_open_run') && live !== null) {
     if (conflicts(command, live)) return { refuse: ['agent_conflict'] }
     return plan('next_step', { target: live.run_id, fallback: mode === 'resume_open_run' })
   }
-  return plan('new_run')
+  return plan('new_run', { one: command.durable === true })
 }
 
 function explicit(box: Mailbox, command: SubmitCommand, live: OpenRun | null): Plan | { refuse: Refusal } {
@@ -64,12 +75,13 @@ function explicit(box: Mailbox, command: SubmitCommand, live: OpenRun | null): P
   const meant = target_run_id ?? (boundary === 'resume_input' ? (live?.run_id ?? 'none') : null)
   const wanted: Wanted = { boundary, one: granularity === 'one', barrier, target: meant, fallback: fallback_to_new_run }
   const stops = command.mode === 'interrupt_then_queue' && box.open !== null
-  if (meant === null) return { wanted, stops, mustRead: false }
+  const mustRead = command.mode === 'interrupt_then_queue' && command.queue === 'park'
+  if (meant === null) return { wanted, stops, mustRead }
   if (live !== null && meant === live.run_id) {
     return conflicts(command, live) ? { refuse: ['agent_conflict'] } : { wanted, stops, mustRead: false }
   }
   if (!fallback_to_new_run) return { refuse: ['run_not_found'] }
-  return { wanted: { ...wanted, boundary: 'new_run', target: null }, stops, mustRead: false }
+  return { wanted: { ...wanted, boundary: 'new_run', target: null }, stops, mustRead }
 }
 
 /** Asks for an agent or for overrides that are not the open run's. */
@@ -98,5 +110,7 @@ function couldBeRead(box: Mailbox, command: SubmitCommand, wanted: Wanted): bool
   const mine = command.messages.map((_message, index) => entryOf(box, command, wanted, `new-${String(index)}`, 'new'))
   const all = [...queue, ...mine]
   const taken = reader === null ? walk(all, wanted.boundary, null, box.now).taken : resumable(all, reader, box.now)
-  return mine.every((entry) => taken.includes(entry))
+  // Messages that are read apart follow one another; the first must be next.
+  const must = wanted.one || wanted.barrier ? mine.slice(0, 1) : mine
+  return must.every((entry) => taken.includes(entry))
 }
