@@ -120,13 +120,13 @@ function* madeClues(seq: number, message: StoredMessage, made: Made): Generator<
   const draft: EventDraft = { kind: 'InferenceCompleted', run_id, payload }
   yield [seq - 1, always('InferenceCompleted', told(seq - 1, created_at, caused_by, draft))]
   const parts = typeof message.content === 'string' ? [] : message.content
-  for (const call of calls) {
+  for (const [order, call] of calls.entries()) {
     const part = parts.find((one) => one.type === 'tool_call' && one.tool_call_id === call.tool_call_id) as
       ToolCallPart | undefined
     if (part === undefined) continue
     const at = seq + call.offset
     yield [at, always('ToolCallReady', told(at, created_at, caused_by, readyDraft(message, step, attempt, part, call)))]
-    if (call.asked) yield [at + 1, askedClue(at + 1, message, step, part, call)]
+    if (call.asked) yield [at + 1, askedClue(at + 1, message, step, part, call, order)]
   }
 }
 
@@ -147,11 +147,12 @@ function readyDraft(message: StoredMessage, step: number, model_attempt: number,
   return { kind: 'ToolCallReady', run_id: message.run_id, payload }
 }
 
-function askedClue(seq: number, message: StoredMessage, step: number, part: ToolCallPart, call: MadeCall): Clue {
+/** `order`: of the call in its step, as in `openTicket`. */
+function askedClue(seq: number, message: StoredMessage, step: number, part: ToolCallPart, call: MadeCall, order: number): Clue {
   const { tool_call_id, tool_name } = part
   const { run_id, created_at } = message
   const ticket: Ticket = {
-    ticket_id: deriveId(run_id ?? '', `ticket/${String(step)}/${tool_call_id}/1`),
+    ticket_id: deriveId(run_id ?? '', `ticket/${String(step)}/${tool_call_id}/1`, order),
     tool_call_id,
     tool_name,
     arguments: part.arguments,
