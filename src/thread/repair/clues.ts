@@ -2,7 +2,6 @@ import type { EventDraft, EventKind, ThreadEvent } from '../event.ts'
 import type { Json } from '../json.ts'
 import type { ToolCallPart, ToolResultPart } from '../message.ts'
 import type { Ticket } from '../records.ts'
-import { deriveId } from '../ids.ts'
 import { told, type Clue } from './clue.ts'
 import { runClues } from './clues-run.ts'
 import { tracedClues } from './clues-traced.ts'
@@ -120,13 +119,14 @@ function* madeClues(seq: number, message: StoredMessage, made: Made): Generator<
   const draft: EventDraft = { kind: 'InferenceCompleted', run_id, payload }
   yield [seq - 1, always('InferenceCompleted', told(seq - 1, created_at, caused_by, draft))]
   const parts = typeof message.content === 'string' ? [] : message.content
-  for (const [order, call] of calls.entries()) {
+  for (const call of calls) {
     const part = parts.find((one) => one.type === 'tool_call' && one.tool_call_id === call.tool_call_id) as
       ToolCallPart | undefined
     if (part === undefined) continue
     const at = seq + call.offset
     yield [at, always('ToolCallReady', told(at, created_at, caused_by, readyDraft(message, step, attempt, part, call)))]
-    if (call.asked) yield [at + 1, askedClue(at + 1, message, step, part, call, order)]
+    const { ticket_id } = call
+    if (ticket_id !== null) yield [at + 1, askedClue(at + 1, message, step, part, { ...call, ticket_id })]
   }
 }
 
@@ -147,12 +147,17 @@ function readyDraft(message: StoredMessage, step: number, model_attempt: number,
   return { kind: 'ToolCallReady', run_id: message.run_id, payload }
 }
 
-/** `order`: of the call in its step, as in `openTicket`. */
-function askedClue(seq: number, message: StoredMessage, step: number, part: ToolCallPart, call: MadeCall, order: number): Clue {
+function askedClue(
+  seq: number,
+  message: StoredMessage,
+  step: number,
+  part: ToolCallPart,
+  call: MadeCall & { ticket_id: string },
+): Clue {
   const { tool_call_id, tool_name } = part
   const { run_id, created_at } = message
   const ticket: Ticket = {
-    ticket_id: deriveId(run_id ?? '', `ticket/${String(step)}/${tool_call_id}/1`, order),
+    ticket_id: call.ticket_id,
     tool_call_id,
     tool_name,
     arguments: part.arguments,

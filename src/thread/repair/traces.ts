@@ -33,7 +33,7 @@ export type Made = {
   worker?: string
   calls?: MadeCall[]
 }
-/** `offset`: from the message's event to the call's. `asked`: its ticket was opened right after it. */
+/** `offset`: from the message's event to the call's. `ticket_id`: of the ticket that was opened right after it. */
 export type MadeCall = {
   tool_call_id: string
   offset: number
@@ -41,7 +41,7 @@ export type MadeCall = {
   repeatable: boolean
   expires_in_ms: number | null
   timeout_ms: number | null
-  asked: boolean
+  ticket_id: string | null
 }
 
 /** The marks that events leave, by run. */
@@ -123,7 +123,8 @@ function callsOf(
     const next = events[i + 1]
     const asked =
       next?.kind === 'ToolPermissionRequested' && next.seq === event.seq + 1 && next.payload.ticket.tool_call_id === tool_call_id
-    calls.push({ tool_call_id, offset: event.seq - message.seq, disposition, repeatable, expires_in_ms, timeout_ms, asked })
+    const ticket_id = asked ? next.payload.ticket.ticket_id : null
+    calls.push({ tool_call_id, offset: event.seq - message.seq, disposition, repeatable, expires_in_ms, timeout_ms, ticket_id })
   }
   return calls
 }
