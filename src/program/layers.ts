@@ -62,9 +62,11 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   const client = new Client({ connection, namespace })
   const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, metrics, client)
   if (worker !== null) {
-    await scheduleRepairs(client, config.reconcileIntervalMs).catch((error: unknown) =>
+    // Nobody waits for it: the service is of use without.
+    const scheduled = scheduleRepairs(client, config.reconcileIntervalMs).catch((error: unknown) =>
       logger.warn({ error: String(error) }, 'The schedule of repairs could not be set; they can be started by hand.'),
     )
+    shutdown.add('The schedule of repairs', () => scheduled)
     const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
     shutdown.add('The sweep for lost workflows', stop)
   }
