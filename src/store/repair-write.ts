@@ -132,7 +132,8 @@ export function restoreHead(database: Database, ref: ThreadRef, head: HeadRepair
       threads: await changed(sql`
         update weft.threads t set last_seq = ${head.last_seq}::bigint, status = ${head.summary.status}, agent_id = ${head.summary.agent_id},
           active_run_id = ${head.summary.active_run_id}, message_count = ${head.summary.message_count}::bigint,
-          queue_revision = ${head.summary.queue_revision}::bigint, queue = ${toJsonText(head.snapshot.queue)}::json
+          queue_revision = ${head.summary.queue_revision}::bigint, queue = ${toJsonText(head.snapshot.queue)}::json,
+          queued = ${head.snapshot.queue.length > 0}, parked = ${head.snapshot.parked}
         where t.tenant = ${tenant} and t.id = ${thread_id} and (
           t.last_seq <> ${head.last_seq}::bigint or t.status <> ${head.summary.status}
           or t.active_run_id is distinct from ${head.summary.active_run_id} or t.message_count <> ${head.summary.message_count}::bigint

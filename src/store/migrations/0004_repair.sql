@@ -70,10 +70,12 @@ begin
     select of_tenant, of_thread, n.* from json_to_recordset(runs) as n (
       run_id text, dispatch_id text, status text, created_at bigint, record json, marks jsonb, queued_seq bigint)
     on conflict (tenant, thread_id, run_id) do update
-      set dispatch_id = excluded.dispatch_id, status = excluded.status, record = excluded.record, marks = r.marks || excluded.marks;
+      set dispatch_id = excluded.dispatch_id, status = excluded.status, record = excluded.record, marks = r.marks || excluded.marks
+      where r.status <> 'done';
     insert into weft.dispatches as d (tenant, thread_id, dispatch_id, status, created_at, record)
     select of_tenant, of_thread, n.* from json_to_recordset(dispatches) as n (dispatch_id text, status text, created_at bigint, record json)
-    on conflict (tenant, thread_id, dispatch_id) do update set status = excluded.status, record = excluded.record;
+    on conflict (tenant, thread_id, dispatch_id) do update set status = excluded.status, record = excluded.record
+      where d.status in ('queued', 'claimed');
   end if;
 
   if ended is not null then
@@ -89,7 +91,7 @@ begin
   if new_queue is not null then
     delete from weft.pending p where p.tenant = of_tenant and p.thread_id = of_thread
       and p.pending_id not in (select entry ->> 'pending_id' from json_array_elements(new_queue) as entry);
-    update weft.threads t set queue = new_queue where t.tenant = of_tenant and t.id = of_thread;
+    update weft.threads t set queue = new_queue, queued = json_array_length(new_queue) > 0 where t.tenant = of_tenant and t.id = of_thread;
   end if;
 
   -- First those that are closed: a call may have had one ticket and have another by the end of the batch.
@@ -114,7 +116,8 @@ begin
 
   update weft.threads t set epoch = new_epoch, last_seq = new_seq, updated_at = greatest(t.updated_at, now_ms),
     status = summary ->> 'status', agent_id = summary ->> 'agent_id', active_run_id = summary ->> 'active_run_id',
-    message_count = (summary ->> 'message_count')::bigint, queue_revision = (summary ->> 'queue_revision')::bigint
+    message_count = (summary ->> 'message_count')::bigint, queue_revision = (summary ->> 'queue_revision')::bigint,
+    parked = coalesce((snapshot ->> 'parked')::boolean, false)
   where t.tenant = of_tenant and t.id = of_thread;
   return true;
 end
