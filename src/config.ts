@@ -30,6 +30,10 @@ export type Config = {
   storeTimeoutMs: number
   /** `networks`: addresses beyond the open internet that may be called. `retry`: times in ms. */
   webhooks: { networks: string[]; retry: { first_ms: number; give_up_ms: number } }
+  /** Between two repairs; 0: none but those by hand. */
+  reconcileIntervalMs: number
+  /** How old the events of finished runs may become; null: they are kept. */
+  eventRetentionMs: number | null
   /** Where programs are looked for, in order. */
   searchPath: string[]
   /** Outlives the checkout; holds downloaded or built programs. */
@@ -93,6 +97,14 @@ const url = (protocols: string[]) =>
     .optional()
     .catch(fault(`an address that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`, false))
 
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const duration = z
+  .string()
+  .regex(/^\d{1,9}(ms|s|m|h|d)$/)
+  .transform((value) => Number.parseInt(value, 10) * (UNITS[value.replace(/^\d+/, '')] ?? 1))
+  .optional()
+  .catch(fault('a time such as 30d, 12h, 90m, 45s or 500ms'))
+
 /** Turns any refusal of a variable into one sentence about what it must be. Addresses may hold passwords: not shown. */
 function fault(expected: string, show = true) {
   return (context: { value: unknown }): never => {
@@ -151,6 +163,8 @@ const SCHEMA = {
     .catch(fault('IP addresses or networks with commas between, for example 10.0.0.0/8')),
   WEFT_WEBHOOK_RETRY_MS: whole(1, MAX_TIMER_MS, 5_000),
   WEFT_WEBHOOK_GIVE_UP_MS: whole(1, MAX_TIMER_MS, 86_400_000),
+  WEFT_RECONCILE_INTERVAL_MS: whole(0, MAX_TIMER_MS, 3_600_000),
+  WEFT_EVENT_RETENTION: duration,
 }
 type Variables = { [K in keyof typeof SCHEMA]: z.output<(typeof SCHEMA)[K]> }
 
@@ -210,6 +224,8 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
       networks: vars.WEFT_WEBHOOK_NETWORKS,
       retry: { first_ms: vars.WEFT_WEBHOOK_RETRY_MS, give_up_ms: vars.WEFT_WEBHOOK_GIVE_UP_MS },
     },
+    reconcileIntervalMs: vars.WEFT_RECONCILE_INTERVAL_MS,
+    eventRetentionMs: vars.WEFT_EVENT_RETENTION ?? null,
     searchPath: (env['PATH'] ?? env['Path'] ?? '').split(delimiter).filter((directory) => directory !== ''),
     cacheDir: cacheDir(env),
   }

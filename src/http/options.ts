@@ -1,7 +1,7 @@
 import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
+import type { Reconciler, ThreadGateway } from '../temporal/gateway.ts'
 import type { Json } from '../thread/json.ts'
-import type { ThreadGateway } from '../temporal/gateway.ts'
 import { allowNetworks, type AllowedNetworks } from '../webhooks/addresses.ts'
 import { createHeads, type Heads } from './streams/heads.ts'
 import { createTurns, type Turns } from './streams/turns.ts'
@@ -25,6 +25,8 @@ export type HttpLog = { error(facts: object, message: string): void; warn(facts:
 export type HttpOptions = {
   store: Store
   gateway: ThreadGateway
+  /** Starts repairs; without it their routes answer 503. */
+  reconciler?: Reconciler
   /** The process's own bus: in process, or over the database between processes. */
   bus: LiveBus
   agents: readonly AgentSummary[] | (() => readonly AgentSummary[])
@@ -87,6 +89,7 @@ export const DEFAULT_LIMITS: HttpLimits = {
 export type HttpContext = {
   store: Store
   gateway: ThreadGateway
+  reconciler: Reconciler | null
   bus: LiveBus
   tenant: string
   checkArguments: ((tool_name: string, args: Json) => Promise<string | null>) | null
@@ -112,6 +115,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
   return {
     store: options.store,
     gateway: options.gateway,
+    reconciler: options.reconciler ?? null,
     bus: options.bus,
     tenant: options.tenant ?? 'default',
     checkArguments: options.checkArguments ?? null,

@@ -108,7 +108,7 @@ export function presentEvent(event: LogEvent, scope: string): JsonObject {
   return {
     ...(event as unknown as JsonObject),
     occurred_at: time(event.occurred_at),
-    cursor: eventCursor(scope, event.event_seq),
+    cursor: eventCursor(scope, event.event_seq, event.occurred_at),
     payload: presentPayload(event.payload),
   }
 }

@@ -11,8 +11,10 @@ import { createInProcessBus } from '../live/in-process.ts'
 import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
+import { createReconciler, repairSoon, scheduleRepairs } from '../temporal/reconciler.ts'
 import { startSweep } from '../temporal/sweep.ts'
 import { createWebhookWaker } from '../temporal/webhooks.ts'
+import { createThreadWorkflows } from '../temporal/thread-workflows.ts'
 import type { ThreadSettings } from '../thread/state.ts'
 import { allowNetworks } from '../webhooks/addresses.ts'
 import { argumentsCheck } from './agents.ts'
@@ -65,11 +67,16 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   const observe: typeof metrics.observe = (events) => {
     for (const each of observers) each(events)
   }
-  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, observe)
+  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, observe, client)
   if (worker !== null) {
     const waker = createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: logger })
     observers.push(waker.observe)
     shutdown.add('The look for webhooks', waker.stop)
+    // Nobody waits for it: the service is of use without.
+    const scheduled = scheduleRepairs(client, config.reconcileIntervalMs).catch((error: unknown) =>
+      logger.warn({ error: String(error) }, 'The schedule of repairs could not be set; they can be started by hand.'),
+    )
+    shutdown.add('The schedule of repairs', () => scheduled)
     const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
     shutdown.add('The sweep for lost workflows', stop)
   }
@@ -81,6 +88,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     store,
     bus,
     gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs }),
+    reconciler: createReconciler(client),
     checkArguments: argumentsCheck(agents),
     agents: () =>
       agents.list().map(({ description, ...agent }) => ({ ...agent, ...(description === null ? {} : { description }) })),
@@ -129,8 +137,11 @@ async function addWorker(
   bus: LiveBus,
   settings: ThreadSettings,
   observe: Metrics['observe'],
+  client: Client,
 ): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
+  const onError = (error: unknown): void =>
+    logger.warn({ error: String(error) }, 'A repair could not be started; the schedule will start one.')
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
   shutdown.add('The connection of the worker', () => connection.close())
@@ -139,7 +150,12 @@ async function addWorker(
     namespace,
     identity,
     activities: {
-      ...createActivities({ store, bus, agents, settings, worker_id: identity, observe, logger }),
+      ...createActivities({
+        ...{ store, bus, agents, settings, worker_id: identity, observe, logger },
+        threads: createThreadWorkflows(client),
+        ...(config.reconcileIntervalMs === 0 ? {} : { on_gap: repairSoon(createReconciler(client), onError) }),
+        retention_ms: config.eventRetentionMs,
+      }),
       ...createWebhookActivities({
         store,
         allowed: allowNetworks(config.webhooks.networks),

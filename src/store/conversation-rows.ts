@@ -37,12 +37,12 @@ async function listEvents(
   database: Database,
   tenant: string,
   query: EventQuery,
-): Promise<{ events: LogEvent[]; last_seq: number }> {
+): Promise<{ events: LogEvent[]; last_seq: number; kept_from: number }> {
   const of = query.run_id === undefined ? sql`` : sql`and e.run_id = ${query.run_id}`
   const kinds = query.kinds === undefined ? sql`` : sql`and e.kind = any(${[...query.kinds]}::text[])`
   const { rows } = await database.run((db) =>
-    sql<{ last_seq: number } & Parameters<typeof toStoredEvent>[1]>`
-      select t.last_seq, e.* from weft.threads t left join lateral (
+    sql<{ last_seq: number; kept_from: number } & Parameters<typeof toStoredEvent>[1]>`
+      select t.last_seq, t.kept_from, e.* from weft.threads t left join lateral (
         select ${eventColumns} from weft.events e
         where e.tenant = t.tenant and e.thread_id = t.id and e.seq > ${query.after_seq}::bigint ${of} ${kinds}
         order by e.seq limit ${query.limit}::int
@@ -53,6 +53,7 @@ async function listEvents(
   return {
     events: rows.filter((row) => row.seq !== null).map((row) => toStoredEvent(query.thread_id, row)),
     last_seq: rows[0]?.last_seq ?? 0,
+    kept_from: rows[0]?.kept_from ?? 1,
   }
 }
 

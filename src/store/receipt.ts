@@ -61,7 +61,7 @@ export async function readReceipt(database: Database, ref: ThreadRef, message_id
   if (any.message_seq !== null) return { message_id, ...consumed(any, delivered?.for_run_id ?? null) }
   // An id that was given back may have been delivered again: its latest event counts.
   const last = story.at(-1)
-  if (delivered === undefined || last === undefined) return null
+  if (last === undefined) return null
   if (last.kind !== 'PendingDelivered') return { message_id, ...departed(last) }
   const place = placeOf(any.queue ?? [], message_id)
   return place === undefined ? null : { message_id, ...waiting(place) }

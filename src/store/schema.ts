@@ -3,6 +3,9 @@ import type { EventKind } from '../thread/event.ts'
 import type { Json, JsonObject } from '../thread/json.ts'
 import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
 import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
+import type { Lost } from '../thread/repair/facts.ts'
+import type { Trace } from '../thread/repair/traced.ts'
+import type { Made, Marks } from '../thread/repair/traces.ts'
 import type { Reply } from '../thread/reply.ts'
 import type { PendingEntry, Snapshot } from '../thread/state.ts'
 
@@ -18,6 +21,8 @@ export type Tables = {
     status: RunStatus
     created_at: number
     record: JsonColumn<RunRecord>
+    marks: ColumnType<Marks, string | undefined, string>
+    queued_seq: number | null
   }
   'weft.dispatches': Owned & {
     dispatch_id: string
@@ -69,6 +74,15 @@ export type Tables = {
     updated_at: number
   }
   'weft.agent_versions': { version: string; agent_id: string; spec: JsonColumn<JsonObject> }
+  'weft.lost': Owned & {
+    what: Lost['what']
+    from_seq: number
+    to_seq: number
+    ref: string
+    kinds: JsonColumn<string[] | null>
+    found_at: number
+  }
+  'weft.traces': Owned & { seq: number; event: JsonColumn<Trace> }
   'weft.migrations': { name: string; checksum: string; applied_at: number }
 }
 
@@ -97,6 +111,7 @@ type ThreadsTable = {
   parked: Generated<boolean>
   epoch: Generated<number>
   last_seq: Generated<number>
+  kept_from: Generated<number>
   created_at: number
   updated_at: number
   deleted_at: number | null
@@ -128,4 +143,7 @@ type MessagesTable = Owned & {
   metadata: JsonColumn<JsonObject | null>
   created_at: number
   read_by_step: number | null
+  event_seq: number | null
+  caused_by: string | null
+  made: JsonColumn<Made | null>
 }

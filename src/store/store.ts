@@ -2,9 +2,11 @@ import type { LogEvent } from '../thread/envelope.ts'
 import type { Decider, EventKind } from '../thread/event.ts'
 import type { Json, JsonObject } from '../thread/json.ts'
 import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
-import type { LoadResult, PersistBatch, PersistResult, ThreadRef } from '../thread/ports.ts'
+import type { ThreadEvent } from '../thread/event.ts'
+import type { Lost, StoredMessage, StoredPending, StoredRun, ThreadFacts } from '../thread/repair/facts.ts'
+import type { LoadInput, LoadResult, PersistBatch, PersistResult, ThreadRef, ThreadSummaryRow } from '../thread/ports.ts'
 import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
-import type { LedgerEntry, PendingEntry } from '../thread/state.ts'
+import type { LedgerEntry, PendingEntry, Snapshot } from '../thread/state.ts'
 import type { WebhookRows } from './webhook-store.ts'
 
 /**
@@ -18,11 +20,52 @@ export interface Store {
   readonly engine: EngineRows
   readonly agents: AgentVersionRows
   readonly webhooks: WebhookRows
+  readonly repair: RepairRows
   /** Runs the numbered migrations that have not run, each once, under a lock that other processes wait for. */
   migrate(): Promise<{ applied: string[] }>
   /** One trivial round trip. */
   ping(): Promise<void>
   close(): Promise<void>
+}
+
+/** What repair and retention do to the rows of threads, whoever else writes them meanwhile. */
+export interface RepairRows {
+  tenants(): Promise<string[]>
+  /** One page of threads, and whether a look at the numbers of their rows makes one suspect that something is missing. */
+  survey(tenant: string, page: { after: string; limit: number }): Promise<Surveyed[]>
+  /** Everything a repair looks at, read in pieces; null for a thread that is not there or was deleted. */
+  facts(ref: ThreadRef): Promise<ThreadFacts | null>
+  /** Puts rows in that are not there (numbers of what was), each in small transactions. Rows that are there stay. */
+  restoreEvents(ref: ThreadRef, events: { event: ThreadEvent; lost: string[] }[]): Promise<number>
+  restoreMessages(ref: ThreadRef, messages: StoredMessage[]): Promise<number>
+  /** What depends on where the thread stands, if it still stands there; null if it has moved on. Counts what was mended. */
+  restoreHead(ref: ThreadRef, head: HeadRepair): Promise<{ [kind: string]: number } | null>
+  /** Replaces what is noted as lost of a thread; what is noted of a store that was set back stays. */
+  noteLost(ref: ThreadRef, lost: Lost[]): Promise<void>
+  /** Adds notes of a store that was set back. */
+  noteRestored(ref: ThreadRef, lost: Lost[]): Promise<void>
+  listLost(tenant: string, filter: { thread_id?: string; limit: number }): Promise<LostRow[]>
+  /** Drops one page of what is older than `before` (ms); how many rows of each kind. */
+  retain(tenant: string, page: { after: string; limit: number; before: number }): Promise<{ threads: string[]; events: number }>
+  /** Output of runs that have ended, which nothing will read any more. */
+  pruneStaged(tenant: string, limit: number): Promise<number>
+  /** Answers to commands of before `before` (ms). */
+  pruneCommands(tenant: string, before: number, limit: number): Promise<number>
+}
+export type Surveyed = { thread_id: string; last_seq: number; open: boolean; suspect: boolean }
+export type LostRow = Lost & { thread_id: string; found_at: number }
+/** Rows as they must be, for a thread that stands at `seen_last_seq` and `seen_epoch`. */
+export type HeadRepair = {
+  seen_last_seq: number
+  seen_epoch: number
+  last_seq: number
+  snapshot: Snapshot
+  summary: ThreadSummaryRow
+  runs: (StoredRun & { dispatch: DispatchRecord })[]
+  dispatches: DispatchRecord[]
+  tickets: TicketRow[]
+  /** Contents of the queue's entries that have no row. */
+  pending: StoredPending[]
 }
 
 /** A thread's own data (title, parents, custom), and what the persist step projects of its run time. */
@@ -206,10 +249,10 @@ export interface ConversationRows extends ExportReads {
   countDispatches(): Promise<{ status: DispatchStatus; count: number }[]>
   /** The open tickets, oldest first. */
   listTickets(tenant: string, filter: { thread_id?: string }, page: PageRequest): Promise<Page<TicketRow>>
-  /** Events after a number, ascending. `last_seq` is the thread's last stored number. */
-  listEvents(tenant: string, query: EventQuery): Promise<{ events: LogEvent[]; last_seq: number }>
   /** The run that had started last when the log was at `seq`, open or ended by then; null where none had. */
   runStartedBefore(ref: ThreadRef, seq: number): Promise<string | null>
+  /** Events after a number, ascending. `last_seq` is the thread's last stored number, `kept_from` the first that retention has left. */
+  listEvents(tenant: string, query: EventQuery): Promise<{ events: LogEvent[]; last_seq: number; kept_from: number }>
   /** A value inside one event's payload, or undefined. */
   eventValue(ref: ThreadRef, seq: number, path: string[]): Promise<Json | undefined>
 }
@@ -219,7 +262,7 @@ export type StagedKey = ThreadRef & { run_id: string; step: number; attempt: num
 /** What the workflow's own activities need. */
 export interface EngineRows {
   /** See LoadResult; `settings` is the caller's to add. */
-  load(ref: ThreadRef): Promise<Omit<Extract<LoadResult, { status: 'loaded' }>, 'settings'> | { status: 'deleted' }>
+  load(ref: LoadInput): Promise<Omit<Extract<LoadResult, { status: 'loaded' }>, 'settings'> | { status: 'deleted' }>
   /** One transaction; on `stored`, also returns the new events in their stored form, references resolved. */
   persist(batch: PersistBatch): Promise<PersistResult & { events?: LogEvent[] }>
   /** Writes or replaces parts of an attempt's output; they become visible only through a persisted event. */

@@ -6,8 +6,7 @@ import type { ThreadPatch, ThreadRows } from './store.ts'
 
 const OWNED = [
   ...(['events', 'messages', 'pending', 'runs', 'dispatches', 'tickets', 'staged', 'snapshots', 'commands'] as const),
-  'lineage',
-  'webhook_deliveries',
+  ...(['lineage', 'webhook_deliveries', 'lost', 'traces'] as const),
 ] as const
 
 /** Applies a patch to one thread; `null` when there is no such thread. Nothing is written on `cycle` and the like. */

@@ -79,16 +79,20 @@ async function list(
 ): Promise<HttpResponse> {
   const { scope, ...source } = await sourceOf(context, kind, input.params.id)
   const after_seq = input.query.cursor === undefined ? 0 : decodeEventCursor(scope, input.query.cursor)
-  if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
+  if (input.query.cursor !== undefined) await checkReach(context, source.thread_id, after_seq, input.query.cursor)
   const limit = input.query.limit ?? DEFAULT_LIMIT
   const { kinds } = input.query
   const query = { ...source, ...(kinds === undefined ? {} : { kinds }), after_seq, limit: limit + 1 }
   const { events, last_seq } = await context.store.conversation.listEvents(context.tenant, query)
   const shown = events.slice(0, limit)
+  const last = shown.at(-1)
   // Of a few kinds, what lies behind the last one shown has been looked at as well.
-  const reached =
-    kinds === undefined || events.length > limit ? (shown.at(-1)?.event_seq ?? after_seq) : Math.max(after_seq, last_seq)
-  const next_cursor = eventCursor(scope, reached)
+  const beyond = kinds !== undefined && events.length <= limit && last_seq > (last?.event_seq ?? after_seq)
+  const next_cursor = beyond
+    ? eventCursor(scope, last_seq)
+    : last === undefined
+      ? (input.query.cursor ?? eventCursor(scope, 0))
+      : eventCursor(scope, last.event_seq, last.occurred_at)
   return json({ items: shown.map((event) => presentEvent(event, scope)), next_cursor, has_more: events.length > limit, limit })
 }
 
@@ -101,7 +105,7 @@ async function follow(
   const source = await sourceOf(context, kind, input.params.id)
   const cursor = resumeCursor(input.query.cursor, input.headers)
   const after_seq = cursor === undefined ? 0 : decodeEventCursor(source.scope, cursor)
-  if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
+  if (cursor !== undefined) await checkReach(context, source.thread_id, after_seq, cursor)
   const inbox = listen(context, source.thread_id, input.gone)
   return { kind: 'stream', run: streamEvents.bind(null, context, { ...source, kinds: input.query.kinds, after_seq, inbox }) }
 }

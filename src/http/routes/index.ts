@@ -10,6 +10,7 @@ import { mailboxRoutes } from './mailbox.ts'
 import { messageRoutes } from './messages.ts'
 import { pendingRoutes } from './pending.ts'
 import { queueRoutes } from './queue.ts'
+import { reconcileRoutes } from './reconcile.ts'
 import { runRoutes } from './runs.ts'
 import { serviceRoutes } from './service.ts'
 import { submitRoutes } from './submit.ts'
@@ -34,6 +35,7 @@ export function allRoutes(): Route[] {
     ...controlRoutes(),
     ...eventRoutes(),
     ...webhookRoutes(),
+    ...reconcileRoutes(),
     ...serviceRoutes(allRoutes),
   ]
 }

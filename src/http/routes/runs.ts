@@ -79,7 +79,7 @@ export function runRoutes(): Route[] {
         const { thread_id } = await requireRun(context, id)
         const cursor = resumeCursor(query.cursor, headers)
         const seq = cursor === undefined ? null : decodeEventCursor(runScope(id), cursor)
-        if (seq !== null) await checkReach(context, thread_id, seq)
+        if (seq !== null) await checkReach(context, thread_id, seq, cursor)
         const start: StreamStart = seq !== null ? { from: 'after', seq } : { from: query.from ?? 'join' }
         const inbox = listen(context, thread_id, gone)
         const run = streamRun.bind(null, context, { thread_id, run_id: id, start, ends_on_wait: false, inbox })

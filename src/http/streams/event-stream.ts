@@ -41,7 +41,11 @@ export async function streamEvents(context: HttpContext, options: EventStreamOpt
   })
   try {
     let there = await log.catchUp()
-    if (!ended && run_id !== undefined && after_seq > 0) ended = await hasEnded(context, run_id, thread_id)
+    if (!ended && run_id !== undefined && (await hasEnded(context, run_id, thread_id))) {
+      // What it has written since the log was read; its end itself may have been dropped for its age.
+      there = await log.catchUp()
+      ended = true
+    }
     while (there && !ended && !sink.signal.aborted) {
       const frame = await inbox.take()
       if (frame === 'closed') break
@@ -53,7 +57,7 @@ export async function streamEvents(context: HttpContext, options: EventStreamOpt
   }
 }
 
-/** For a cursor that stands behind the run's end: nothing will come. */
+/** For a cursor that stands behind the run's end, and a log that does not tell it any more: nothing will come. */
 async function hasEnded(context: HttpContext, run_id: string, thread_id: string): Promise<boolean> {
   const run = await context.store.conversation.getRun(context.tenant, run_id, thread_id).catch(() => null)
   return run?.status === 'done'

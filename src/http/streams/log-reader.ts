@@ -50,7 +50,7 @@ export function createLogReader(context: Pick<HttpContext, 'store' | 'tenant'>, 
   /** Everything up to this number has been looked at. */
   let seen = options.after_seq
 
-  async function page(): Promise<{ events: LogEvent[]; last_seq: number } | null> {
+  async function page(): Promise<{ events: LogEvent[]; last_seq: number; kept_from: number } | null> {
     const query = { thread_id, ...of, after_seq: seen, limit: PAGE }
     return await patiently(signal, () => context.store.conversation.listEvents(context.tenant, query))
   }
@@ -69,6 +69,8 @@ export function createLogReader(context: Pick<HttpContext, 'store' | 'tenant'>, 
       if (read === null) return true
       // A number that went back: the thread was deleted or the store restored. Nothing follows on from here.
       if (read.last_seq < seen) return false
+      // What would come next was dropped for its age while this reader was on its way.
+      if (seen > 0 && seen < read.kept_from - 1) return false
       await pass(read.events)
       if (read.events.length < PAGE) {
         // What others were about has been looked at with it.

@@ -6,6 +6,7 @@ import { createLogReader } from './log-reader.ts'
 import { createRunProjection, type Projected } from './native-events.ts'
 import { createOpening, type StreamStart } from './opening.ts'
 import type { FrameSink } from './sse.ts'
+import { toldEnd } from './told-end.ts'
 
 export type RunStreamOptions = {
   thread_id: string
@@ -39,9 +40,9 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
 
   const send = (projected: readonly Projected[]): Promise<void> =>
     sink.send(
-      projected.map(({ event, seq }) => ({
+      projected.map(({ event, seq, at }) => ({
         data: event,
-        id: seq === undefined ? undefined : eventCursor(runScope(run_id), seq),
+        id: seq === undefined ? undefined : eventCursor(runScope(run_id), seq, at),
       })),
     )
   const deliver = async (events: LogEvent[]): Promise<void> => {
@@ -65,6 +66,12 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
   const log = createLogReader(context, { thread_id, run_id, after_seq: 0, signal: sink.signal, deliver })
   try {
     let there = await log.catchUp()
+    const end = projection.ended ? null : await toldEnd(context, thread_id, run_id)
+    if (end !== null) {
+      // It may have ended after the log was read; else the log does not tell it.
+      there = await log.catchUp()
+      await deliver([end])
+    }
     const rest = opening.finish(projection.ended)
     opening = null
     await send(rest)

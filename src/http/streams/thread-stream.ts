@@ -36,12 +36,12 @@ export async function streamThread(context: HttpContext, options: ThreadStreamOp
   const runs = createThreadRuns((event) => parents.get(event.run_id ?? '') ?? null)
   let synced_at = 0
 
-  const cursor = (seq: number): string => eventCursor(threadScope(thread_id), seq)
+  const cursor = (seq: number, at?: number): string => eventCursor(threadScope(thread_id), seq, at)
   const send = (frames: readonly OfRun[]): Promise<void> =>
     sink.send(
-      frames.map(({ event, run_id, seq }) => ({
+      frames.map(({ event, run_id, seq, at }) => ({
         data: { ...event, run_id },
-        id: seq === undefined ? undefined : cursor(seq),
+        id: seq === undefined ? undefined : cursor(seq, at),
       })),
     )
   const deliver = async (events: LogEvent[]): Promise<void> => {
