@@ -2,6 +2,7 @@ import type { AgentRegistry } from '../src/agent/registry.ts'
 import type { LiveBus } from '../src/live/bus.ts'
 import type { Store } from '../src/store/store.ts'
 import type { LogEvent } from '../src/thread/envelope.ts'
+import type { ThreadWorkflows } from '../src/thread/repair/ports.ts'
 import type { ThreadSettings } from '../src/thread/state.ts'
 
 /** What activities log to; pino's loggers fit. */
@@ -22,4 +23,10 @@ export type ActivityDeps = {
   /** Told of all events that have just been stored. */
   observe?: (events: readonly LogEvent[]) => void
   logger: ActivityLogger
+  /** The living threads, for repairs; without it they compare the store with itself only. */
+  threads?: ThreadWorkflows
+  /** Told of a tenant one of whose threads knows more than the store, which was set back. */
+  on_gap?: (tenant: string) => void
+  /** How old the events of finished runs may become (ms); null: they are kept. */
+  retention_ms?: number | null
 }

@@ -3,12 +3,13 @@ import type { PersistResult, ThreadBatch } from '../src/thread/ports.ts'
 import type { ActivityDeps } from './deps.ts'
 
 /** Stores a batch in one transaction, then tells the live bus of its events. Throws StoreUnavailable. */
-export async function persist({ store, bus, observe }: ActivityDeps, batch: ThreadBatch): Promise<PersistResult> {
+export async function persist({ store, bus, observe, on_gap }: ActivityDeps, batch: ThreadBatch): Promise<PersistResult> {
   const { events, ...result } = await store.engine.persist(expandBatch(batch))
   if (result.status === 'stored' && batch.events.length > 0) {
     const frame = { type: 'events' as const, thread_id: batch.thread_id, last_seq: result.last_seq }
     bus.publish(batch.tenant, events === undefined ? frame : { ...frame, events })
     if (events !== undefined) observe?.(events)
   }
+  if (result.status === 'gap') on_gap?.(batch.tenant)
   return result
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { config as loadDotenv } from 'dotenv'
@@ -32,6 +33,12 @@ export type Config = {
   continueAsNewEvery: number
   commandTimeoutMs: number
   storeTimeoutMs: number
+  /** `networks`: addresses beyond the open internet that may be called. `retry`: times in ms. */
+  webhooks: { networks: string[]; retry: { first_ms: number; give_up_ms: number } }
+  /** Between two repairs; 0: none but those by hand. */
+  reconcileIntervalMs: number
+  /** How old the events of finished runs may become; null: they are kept. */
+  eventRetentionMs: number | null
   /** Where programs are looked for, in order. */
   searchPath: string[]
   /** Outlives the checkout; holds downloaded or built programs. */
@@ -123,6 +130,14 @@ const list = (fits: (one: string) => boolean, expected: string, fallback: string
     .default(fallback)
     .catch(fault(expected))
 
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const duration = z
+  .string()
+  .regex(/^\d{1,9}(ms|s|m|h|d)$/)
+  .transform((value) => Number.parseInt(value, 10) * (UNITS[value.replace(/^\d+/, '')] ?? 1))
+  .optional()
+  .catch(fault('a time such as 30d, 12h, 90m, 45s or 500ms'))
+
 /** Turns any refusal of a variable into one sentence about what it must be. Addresses may hold passwords: not shown. */
 function fault(expected: string, show = true) {
   return (context: { value: unknown }): never => {
@@ -193,6 +208,16 @@ const SCHEMA = {
   WEFT_CONTINUE_AS_NEW_EVERY: whole(0, 1_000_000, 0),
   WEFT_COMMAND_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 5_000),
   WEFT_STORE_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 900),
+  WEFT_WEBHOOK_NETWORKS: z
+    .string()
+    .default('')
+    .transform((value) => value.split(/[\s,]+/).filter((network) => network !== ''))
+    .refine((networks) => networks.every(isNetwork))
+    .catch(fault('IP addresses or networks with commas between, for example 10.0.0.0/8')),
+  WEFT_WEBHOOK_RETRY_MS: whole(1, MAX_TIMER_MS, 5_000),
+  WEFT_WEBHOOK_GIVE_UP_MS: whole(1, MAX_TIMER_MS, 86_400_000),
+  WEFT_RECONCILE_INTERVAL_MS: whole(0, MAX_TIMER_MS, 3_600_000),
+  WEFT_EVENT_RETENTION: duration,
 }
 type Variables = { [K in keyof typeof SCHEMA]: z.output<(typeof SCHEMA)[K]> }
 
@@ -257,6 +282,12 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
     continueAsNewEvery: vars.WEFT_CONTINUE_AS_NEW_EVERY,
     commandTimeoutMs: vars.WEFT_COMMAND_TIMEOUT_MS,
     storeTimeoutMs: vars.WEFT_STORE_TIMEOUT_MS,
+    webhooks: {
+      networks: vars.WEFT_WEBHOOK_NETWORKS,
+      retry: { first_ms: vars.WEFT_WEBHOOK_RETRY_MS, give_up_ms: vars.WEFT_WEBHOOK_GIVE_UP_MS },
+    },
+    reconcileIntervalMs: vars.WEFT_RECONCILE_INTERVAL_MS,
+    eventRetentionMs: vars.WEFT_EVENT_RETENTION ?? null,
     searchPath: (env['PATH'] ?? env['Path'] ?? '').split(delimiter).filter((directory) => directory !== ''),
     cacheDir: cacheDir(env),
   }
@@ -325,6 +356,12 @@ function readJwt(vars: Variables): JwtConfig | null {
 /** As a browser sends it: scheme, host and port, nothing after. */
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/')
+  const most = isIP(address) === 4 ? 32 : 128
+  return isIP(address) !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
 }
 
 /** Whether only this machine can reach the host. */

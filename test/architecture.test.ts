@@ -10,20 +10,23 @@ import { ROOT, roomOf, sources } from './support/sources.ts'
 const MAY_KNOW: Record<string, string[]> = {
   'src/thread': [],
   workflows: ['src/thread'],
+  'src/events': ['src/thread'],
   'src/store': ['src/thread'],
   'src/live': ['src/thread'],
   'src/auth': ['src/store'],
+  'src/webhooks': ['src/thread'],
   'src/agent': ['src/thread', 'src/store'],
-  activities: ['src/thread', 'src/store', 'src/live', 'src/agent'],
+  activities: ['src/thread', 'src/store', 'src/live', 'src/agent', 'src/webhooks'],
   'src/temporal': ['src/thread', 'src/store', 'src/config.ts', 'src/start-error.ts'],
   'src/metrics': ['src/thread', 'src/store'],
-  'src/http': ['src/thread', 'src/store', 'src/live', 'src/temporal', 'src/auth'],
+  'src/http': ['src/thread', 'src/events', 'src/store', 'src/live', 'src/temporal', 'src/webhooks', 'src/auth'],
   'src/config.ts': [],
   'src/start-error.ts': [],
   'src/cli': ['src/thread', 'src/config.ts', 'src/auth', 'src/store'],
   'src/main.ts': ['src/config.ts', 'src/program'],
   'src/program': [
-    ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'src/metrics', 'src/auth', 'activities'],
+    ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'src/metrics', 'src/webhooks'],
+    ...['src/auth', 'activities'],
     ...['src/config.ts', 'src/start-error.ts'],
   ],
 }
@@ -32,6 +35,7 @@ const MAY_USE: Record<string, RegExp> = {
   'src/thread': /^$/,
   workflows: /^@temporalio\/(workflow|common)$/,
   'src/auth': /^(jose|rate-limiter-flexible|node:[\w/]+)$/,
+  'src/events': /^zod$/,
   'src/http': /^(express|cors|helmet|rate-limiter-flexible|zod|zod-openapi|node:[\w/]+)$/,
 }
 /** Of another room, only these files: what others may rely on. */

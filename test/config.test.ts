@@ -30,6 +30,7 @@ test('nothing needs to be set', () => {
     continueAsNewEvery: 0,
     commandTimeoutMs: 5_000,
     storeTimeoutMs: 900,
+    webhooks: { networks: [], retry: { first_ms: 5_000, give_up_ms: 86_400_000 } },
   })
 })
 
@@ -48,6 +49,11 @@ test.each([
     'TEMPORAL_ADDRESS',
     'https://x:7233',
     'TEMPORAL_ADDRESS must be host:port, for example 127.0.0.1:7233, but it is "https://x:7233".',
+  ],
+  [
+    'WEFT_WEBHOOK_NETWORKS',
+    '10.0.0.0/33',
+    'WEFT_WEBHOOK_NETWORKS must be IP addresses or networks with commas between, for example 10.0.0.0/8, but it is "10.0.0.0/33".',
   ],
   ['OPENAI_BASE_URL', 'localhost', 'OPENAI_BASE_URL must be an address that starts with http:// or https://.'],
 ])('%s=%s is refused in one sentence', (name, value, sentence) => {

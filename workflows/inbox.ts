@@ -44,6 +44,12 @@ export class Inbox {
     this.#inputs.splice(0, count)
   }
 
+  /** The unconfirmed inputs on top of another state, and before them one that comes first. */
+  replayAfter(state: ThreadState, first: Input): ThreadState {
+    this.#inputs.unshift(first)
+    return this.replay(state)
+  }
+
   /** The unconfirmed inputs on top of another state. The ledger and the reports' own numbers keep out what it has. */
   replay(state: ThreadState): ThreadState {
     return this.#inputs.reduce((next, input) => apply(next, input).state, state)

@@ -1,7 +1,7 @@
 import { continueAsNew, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
 import { jsonSize } from '../src/thread/json.ts'
 import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
-import type { ThreadActivities, ThreadRef } from '../src/thread/ports.ts'
+import type { LoadInput, ThreadActivities } from '../src/thread/ports.ts'
 import { fromStore } from '../src/thread/state-init.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 
@@ -22,7 +22,7 @@ const patient = proxyActivities<Pick<ThreadActivities, 'loadThread'>>({
 })
 
 /** The thread as the store has it; null if it was deleted. Waits for the store as long as it takes. */
-export async function loadState(ref: ThreadRef): Promise<ThreadState | null> {
+export async function loadState(ref: LoadInput): Promise<ThreadState | null> {
   const loaded = await quick.loadThread(ref).catch(() => patient.loadThread(ref))
   return loaded.status === 'deleted' ? null : fromStore(ref, loaded)
 }

@@ -3,6 +3,8 @@ import { HISTORY_EVENTS, WRITTEN_BYTES } from '../src/thread/limits.ts'
 import { next, type Next } from '../src/thread/next.ts'
 import type { Report, ThreadRef } from '../src/thread/ports.ts'
 import { reject, type Answer } from '../src/thread/reply.ts'
+import type { Reconciled } from '../src/thread/repair/ports.ts'
+import { beyond, mustAdopt } from '../src/thread/rules/adopt.ts'
 import { fromPredecessor } from '../src/thread/state-init.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 import { detailsView } from '../src/thread/view.ts'
@@ -15,6 +17,10 @@ import { SearchAttributes } from './search-attributes.ts'
 
 /** How long an update waits for the thread, after the quick load has had its second, before it is refused (ms). */
 const LOAD_WAIT_MS = 800
+/** How long a repair waits for the thread to have taken the store's word (ms). */
+const ADOPT_WAIT_MS = 10_000
+/** Ids of pending messages in the answer to a repair. */
+const MAX_LOST_PENDING = 100
 
 /**
  * Wires the pure core to Temporal: commands and reports go into it, effects come out of it. No rule stands here.
@@ -23,6 +29,9 @@ const LOAD_WAIT_MS = 800
 export class ThreadShell {
   #state: ThreadState | null = null
   #deleted = false
+  /** The store knows better than this thread: see `reconcile`. */
+  #doubted = false
+  #lastAdopted: Pick<Reconciled, 'known_seq' | 'store_seq' | 'pending_ids'> | null = null
   /** Something has changed since the loop last looked. */
   #changed = false
   readonly #ref: ThreadRef
@@ -48,19 +57,43 @@ export class ThreadShell {
   }
 
   /** A signal has no answer; before the state is loaded it waits its turn. */
-  signal(type: string, raw: unknown): void {
+  async signal(type: string, raw: unknown): Promise<void> {
+    await this.#reportsFirst()
     const input = this.#inbox.command(type, raw, 'signal')
     if (this.#state === null) this.#early.push({ input })
     else this.#take(this.#state, input)
   }
 
-  update(type: string, raw: unknown): Answer | Promise<Answer> {
+  async update(type: string, raw: unknown): Promise<Answer> {
+    await this.#reportsFirst()
     const input = this.#inbox.command(type, raw, 'update')
     return this.#state === null ? this.#answerOnceLoaded(input) : this.#answer(this.#state, input)
   }
 
+  /**
+   * A task brings commands before the reports of effects; here they come after them. A task whose worker has died may
+   * have stored what a report led to, and the task that does it again brings also the commands of people who have seen
+   * that: a decision on a ticket that is not there yet. Nothing but the rest of the same task is waited for.
+   */
+  async #reportsFirst(): Promise<void> {
+    let looks = 0
+    if (this.#state !== null) await CancellationScope.nonCancellable(() => condition(() => looks++ > 0))
+  }
+
   view<T>(of: (state: ThreadState) => T): T | { loading: true } {
     return this.#state === null ? { loading: true } : of(this.#state)
+  }
+
+  /**
+   * A repair tells how far the store's log goes. Where this thread knows more than the store, or has found it out of
+   * step, it takes the store's word; any other thread stays as it is.
+   */
+  async reconcile(last_seq: number): Promise<Reconciled> {
+    if (this.#state === null || !mustAdopt(this.#state, last_seq)) return this.#reconciled(false)
+    this.#doubted = true
+    this.#changed = true
+    await CancellationScope.nonCancellable(() => condition(() => !this.#doubted, ADOPT_WAIT_MS))
+    return this.#reconciled(!this.#doubted)
   }
 
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
@@ -92,6 +125,28 @@ export class ThreadShell {
     }
   }
 
+  /** Takes the store's word for what this thread is. What has come in and was never stored is applied once more. */
+  async #adopt(state: ThreadState): Promise<void> {
+    this.#state = null
+    const loaded = await loadState({ ...this.#ref, epoch: state.epoch })
+    this.#doubted = false
+    if (loaded === null) {
+      this.#deleted = true
+      return
+    }
+    const known = beyond(state, loaded)
+    const { known_seq, store_seq } = known
+    this.#lastAdopted = { known_seq, store_seq, pending_ids: known.pending_ids.slice(0, MAX_LOST_PENDING) }
+    const input: Input = { kind: 'report', report: { type: 'adopted', beyond: known } }
+    if (known_seq > store_seq) this.#enter(this.#inbox.replayAfter(loaded, input))
+    else this.#enter(this.#inbox.take(this.#inbox.replay(loaded), input).state)
+  }
+
+  #reconciled(adopted: boolean): Reconciled {
+    const known = adopted && this.#lastAdopted !== null ? this.#lastAdopted : { known_seq: 0, store_seq: 0, pending_ids: [] }
+    return { adopted, ...known, needs_reconcile: this.#state?.needs_reconcile ?? null }
+  }
+
   async #loop(): Promise<void> {
     for (;;) {
       this.#changed = false
@@ -102,6 +157,10 @@ export class ThreadShell {
       if (this.#state === null) return
       const state = this.#persister.settle(this.#state)
       this.#state = state
+      if (this.#doubted && !this.#persister.writing) {
+        await this.#adopt(state)
+        continue
+      }
       const handOver = this.#wantsNewExecution(state)
       // What is unstored travels with the state, if that can happen now and the state is not too large.
       const travels = handOver && this.#effects.idle && canTravel(state)

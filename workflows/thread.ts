@@ -19,7 +19,7 @@ export async function thread(input?: ThreadInput): Promise<void> {
   registerHandlers(shell)
   // Cancelling the workflow interrupts the thread, as an operator who presses that button expects; it does not end it.
   CancellationScope.current().cancelRequested.catch(() => {
-    shell.signal('interrupt', { queue: 'supersede' })
+    void shell.signal('interrupt', { queue: 'supersede' })
   })
   await CancellationScope.nonCancellable(() => shell.run(input ?? {}))
 }

@@ -11,6 +11,7 @@ import { readInput } from './read-input.ts'
 import { sendResponse } from './response.ts'
 import type { Route } from './route.ts'
 import { allRoutes } from './routes/index.ts'
+import { writeLines } from './streams/lines.ts'
 import { openSse } from './streams/sse.ts'
 
 export type HttpApp = {
@@ -64,19 +65,24 @@ function handler(route: Route): RequestHandler {
     })
     const response = await route.handle(context, readInput(route, req, gone.signal))
     if (gone.signal.aborted) return
-    if (response.kind === 'stream' && req.method === 'HEAD') {
+    const open = response.kind === 'stream' || response.kind === 'lines'
+    if (open && req.method === 'HEAD') {
       gone.abort()
-      res.status(200).type('text/event-stream').end()
+      res
+        .status(200)
+        .type(response.kind === 'lines' ? response.type : 'text/event-stream')
+        .end()
       return
     }
-    if (response.kind !== 'stream') {
+    if (!open) {
       sendResponse(res, response)
       return
     }
     context.streams.open += 1
     const watch = watchReader(context)
     try {
-      await response.run(openSse(res, response.headers ?? {}, context.limits, watch.signal))
+      if (response.kind === 'lines') await writeLines(res, response, { ...context, closing: watch.signal })
+      else await response.run(openSse(res, response.headers ?? {}, context.limits, watch.signal))
     } finally {
       watch.stop()
       context.streams.open -= 1

@@ -23,12 +23,21 @@ export function decodeCursor(scope: string, cursor: string): string {
   throw new HttpProblem('invalid_cursor', 'The cursor is not one of this list. Leave it out to start from the beginning.')
 }
 
-/** Cursor of the event with this number in a stream or list of events. */
-export function eventCursor(scope: string, seq: number): string {
-  return encodeCursor(scope, String(seq))
+/**
+ * Cursor of the event with this number in a stream or list of events. `at`: when it occurred (ms), by which another
+ * event that has come under the same number, after the store was set back, is told from the one that was seen.
+ */
+export function eventCursor(scope: string, seq: number, at?: number): string {
+  return encodeCursor(scope, at === undefined ? String(seq) : `${String(seq)}@${String(at)}`)
 }
 
 /** The number in an event cursor. Throws the problem `invalid_cursor`. */
 export function decodeEventCursor(scope: string, cursor: string): number {
-  return Number(decodeCursor(scope, cursor))
+  return Number(decodeCursor(scope, cursor).split('@')[0])
+}
+
+/** When the event of a cursor occurred (ms), if the cursor tells. It must be one that `decodeEventCursor` has taken. */
+export function cursorTime(cursor: string | undefined): number | undefined {
+  const at = /@(\d+)$/.exec(Buffer.from(cursor ?? '', 'base64url').toString('utf8'))?.[1]
+  return at === undefined ? undefined : Number(at)
 }

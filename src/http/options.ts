@@ -2,9 +2,12 @@ import { createAuthenticator, type Authenticator, type AuthSettings } from '../a
 import { anybody, type Principal } from '../auth/principal.ts'
 import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
+import type { Reconciler, ThreadGateway } from '../temporal/gateway.ts'
 import type { Json } from '../thread/json.ts'
-import type { ThreadGateway } from '../temporal/gateway.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
+import { allowNetworks, type AllowedNetworks } from '../webhooks/addresses.ts'
+import { createHeads, type Heads } from './streams/heads.ts'
+import { createTurns, type Turns } from './streams/turns.ts'
 
 /** An agent as /v1/agents shows it; the registry's own summaries fit. */
 export type AgentSummary = {
@@ -25,6 +28,8 @@ export type HttpLog = { error(facts: object, message: string): void; warn(facts:
 export type HttpOptions = {
   store: Store
   gateway: ThreadGateway
+  /** Starts repairs; without it their routes answer 503. */
+  reconciler?: Reconciler
   /** The process's own bus: in process, or over the database between processes. */
   bus: LiveBus
   agents: readonly AgentSummary[] | (() => readonly AgentSummary[])
@@ -49,6 +54,8 @@ export type HttpOptions = {
   /** What /metrics answers with; without it the page says only that nothing is measured. */
   metrics?: MetricsPage
   log?: HttpLog
+  /** Private networks that webhooks may be in; none if absent. */
+  webhook_networks?: AllowedNetworks
   limits?: Partial<HttpLimits>
 }
 
@@ -71,7 +78,7 @@ export type HttpLimits = {
   /** Longest `timeout_ms` of a wait. */
   wait_max_ms: number
   heartbeat_ms: number
-  /** How often an idle stream looks into the log, should a notification have been lost. */
+  /** How often it is looked how far the followed logs go, should a notification have been lost. */
   poll_ms: number
   /** A reader that takes nothing for so long is cut off; it can come back with its cursor. */
   stall_ms: number
@@ -97,6 +104,7 @@ export const DEFAULT_LIMITS: HttpLimits = {
 export type HttpContext = {
   store: Store
   gateway: ThreadGateway
+  reconciler: Reconciler | null
   bus: LiveBus
   /** The caller's. */
   tenant: string
@@ -112,10 +120,13 @@ export type HttpContext = {
   workerPing: (() => Promise<void>) | null
   metrics: MetricsPage | null
   log: HttpLog
+  webhook_networks: AllowedNetworks
   limits: HttpLimits
   agents: () => readonly AgentSummary[]
   /** Streams open in this process. */
   streams: { open: number }
+  heads: Heads
+  turns: Turns
   /** Fires when the app closes: open streams end. */
   closing: AbortSignal
 }
@@ -126,6 +137,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
   return {
     store: options.store,
     gateway: options.gateway,
+    reconciler: options.reconciler ?? null,
     bus: options.bus,
     tenant,
     principal: anybody(tenant),
@@ -139,9 +151,12 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     workerPing: options.workerPing ?? null,
     metrics: options.metrics ?? null,
     log: options.log ?? { error: () => {}, warn: () => {} },
+    webhook_networks: options.webhook_networks ?? allowNetworks([]),
     limits,
     agents: typeof agents === 'function' ? agents : () => agents,
     streams: { open: 0 },
+    heads: createHeads(options.store, limits.poll_ms, closing),
+    turns: createTurns(),
     closing,
   }
 }

@@ -21,6 +21,8 @@ export function presentThread(row: ThreadRow, workflow_id: string): JsonObject {
     metadata: { title: row.title, created_at: time(row.created_at), updated_at: time(row.updated_at), custom: row.custom },
     resource_id: row.resource_id,
     parent_thread_id: row.parent_thread_id,
+    forked_from:
+      row.forked_from_thread_id === null ? null : { thread_id: row.forked_from_thread_id, at_message_seq: row.forked_at_seq },
     status: row.status,
     agent_id: row.agent_id,
     active_run_id: row.active_run_id,
@@ -106,7 +108,7 @@ export function presentEvent(event: LogEvent, scope: string): JsonObject {
   return {
     ...(event as unknown as JsonObject),
     occurred_at: time(event.occurred_at),
-    cursor: eventCursor(scope, event.event_seq),
+    cursor: eventCursor(scope, event.event_seq, event.occurred_at),
     payload: presentPayload(event.payload),
   }
 }

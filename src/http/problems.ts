@@ -20,11 +20,15 @@ export type HttpProblemCode =
   | 'agent_not_found'
   | 'message_not_found'
   | 'dispatch_not_found'
+  | 'webhook_not_found'
+  | 'webhook_refused'
+  | 'too_many_webhooks'
   | 'method_not_allowed'
   | 'not_acceptable'
   | 'wait_timeout'
   | 'thread_exists'
   | 'thread_has_children'
+  | 'open_tool_calls'
   | 'not_dead_letter'
   | 'cursor_expired'
   | 'body_too_large'
@@ -45,6 +49,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   malformed_json: { status: 400, title: 'The body is not JSON' },
   invalid_cursor: { status: 400, title: 'The cursor is not valid' },
+  webhook_refused: { status: 400, title: 'The service may not call this address' },
   invalid_decision: { status: 400, title: 'The decision is not clear' },
   invalid_arguments: { status: 400, title: 'The edited arguments do not fit the tool' },
   unknown_agent: { status: 400, title: 'There is no such agent' },
@@ -59,6 +64,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   message_not_found: { status: 404, title: 'There is no such message' },
   pending_not_found: { status: 404, title: 'There is no such pending message' },
   dispatch_not_found: { status: 404, title: 'There is no such dispatch' },
+  webhook_not_found: { status: 404, title: 'There is no such webhook' },
   run_not_found: { status: 404, title: 'There is no such run' },
   ticket_not_found: { status: 404, title: 'Nothing waits for this decision' },
   nothing_to_interrupt: { status: 404, title: 'Nothing is active and nothing is queued' },
@@ -67,12 +73,14 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   wait_timeout: { status: 408, title: 'The run has neither ended nor paused yet' },
   thread_exists: { status: 409, title: 'A thread has this id already' },
   thread_has_children: { status: 409, title: 'The thread has child threads' },
+  open_tool_calls: { status: 409, title: 'A tool call would be left without its result' },
   message_id_conflict: { status: 409, title: 'A message has this id already' },
   agent_conflict: { status: 409, title: 'The open run has another agent' },
   delivery_blocked: { status: 409, title: 'An earlier message stands in the way' },
   already_decided: { status: 409, title: 'The ticket is decided already' },
   revision_conflict: { status: 409, title: 'It has changed since it was read' },
   not_dead_letter: { status: 409, title: 'Only a dead letter can be queued again' },
+  too_many_webhooks: { status: 409, title: 'There are as many webhooks as the service takes' },
   already_consumed: { status: 410, title: 'A run has read the message' },
   pending_gone: { status: 410, title: 'The message has left the queue unread' },
   thread_deleted: { status: 410, title: 'The thread was deleted' },

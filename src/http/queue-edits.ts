@@ -3,6 +3,7 @@ import type { Json, JsonObject } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { PendingRow } from '../store/store.ts'
 import { sendCommand, type SendOptions } from './commands.ts'
+import { forgotten } from './forgotten.ts'
 import type { HttpContext } from './options.ts'
 import { tagOf } from './preconditions.ts'
 import { presentPending } from './present.ts'
@@ -31,8 +32,10 @@ export async function sendEdit<T>(context: HttpContext, ref: ThreadRef, command:
 /** Says what became of a message that is not pending: read, gone unread, or never there. */
 export async function departed(context: HttpContext, ref: ThreadRef, pending_id: string): Promise<HttpProblem> {
   const receipt = await context.store.conversation.receipt(ref, pending_id)
-  if (receipt === null || receipt.state === 'pending')
-    return new HttpProblem('pending_not_found', 'No pending message of this thread has this id.')
+  if (receipt === null || receipt.state === 'pending') {
+    const text = `No pending message of this thread has this id.${await forgotten(context, ref)}`
+    return new HttpProblem('pending_not_found', text)
+  }
   const { state, run_id = null, step = null, message_seq = null, reason = null } = receipt
   if (state !== 'consumed') {
     const why = state === 'retracted' ? 'was retracted' : `was not delivered${reason === null ? '' : `: ${reason}`}`

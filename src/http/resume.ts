@@ -1,3 +1,4 @@
+import { cursorTime } from './cursors.ts'
 import type { HttpContext } from './options.ts'
 import { HttpProblem } from './problems.ts'
 
@@ -10,9 +11,20 @@ export function resumeCursor(
   return last === undefined || last === '' ? cursor : last
 }
 
-/** Throws `cursor_expired` for a cursor that is ahead of the log, as it is after the store was set back. */
-export async function checkReach(context: HttpContext, thread_id: string, seq: number): Promise<void> {
-  const { last_seq } = await context.store.conversation.listEvents(context.tenant, { thread_id, after_seq: seq, limit: 1 })
-  if (seq > last_seq)
-    throw new HttpProblem('cursor_expired', 'The log does not reach this cursor any more; start again without one.')
+/**
+ * Throws `cursor_expired` for a cursor behind which events have been dropped, being too old, and for one of numbers that
+ * the log does not have, or has given to others, as it is after the store was set back.
+ */
+export async function checkReach(context: HttpContext, thread_id: string, seq: number, cursor?: string): Promise<void> {
+  const query = { thread_id, after_seq: Math.max(0, seq - 1), limit: 1 }
+  const { events, last_seq, kept_from } = await context.store.conversation.listEvents(context.tenant, query)
+  const at = cursorTime(cursor)
+  const [found] = events
+  const replaced = at !== undefined && found?.event_seq === seq && found.occurred_at !== at
+  if (seq > last_seq || replaced)
+    throw new HttpProblem('cursor_expired', 'The log is not the one of this cursor any more; start again without one.')
+  if (seq < kept_from - 1)
+    throw new HttpProblem('cursor_expired', 'Events after this cursor were dropped for their age; start again without one.', {
+      kept_from,
+    })
 }

@@ -16,6 +16,9 @@ export const ROUTE_ROLES: Readonly<Record<string, Role | 'public'>> = {
   'DELETE /v1/threads/:id': 'operator',
   'POST /v1/threads/:id/stream-tokens': 'reader',
   'GET /v1/threads/:id/state': 'reader',
+  'POST /v1/threads/:id/fork': 'user',
+  'GET /v1/threads/:id/export': 'reader',
+  'GET /v1/threads/:id/stream': 'reader',
 
   'POST /v1/runs': 'user',
   'GET /v1/runs': 'reader',
@@ -65,10 +68,20 @@ export const ROUTE_ROLES: Readonly<Record<string, Role | 'public'>> = {
   'GET /v1/keys': 'operator',
   'DELETE /v1/keys/:id': 'operator',
 
+  'POST /v1/webhooks': 'operator',
+  'GET /v1/webhooks': 'operator',
+  'GET /v1/webhooks/deliveries': 'operator',
+  'GET /v1/webhooks/:id': 'operator',
+  'DELETE /v1/webhooks/:id': 'operator',
+  'POST /v1/webhooks/:id/enable': 'operator',
+  'POST /v1/reconcile': 'operator',
+  'GET /v1/reconcile/:id': 'operator',
+
   'GET /health': 'public',
   'GET /health/live': 'public',
   'GET /metrics': 'operator',
   'GET /openapi.json': 'public',
+  'GET /v1/events/schema': 'public',
   'GET /docs': 'public',
   'GET /docs/errors': 'public',
 }

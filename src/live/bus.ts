@@ -33,6 +33,8 @@ export type LiveFrame =
     }
   /** A late joiner asks the process that runs the open step to send what it has streamed so far. */
   | { type: 'sync'; thread_id: string }
+  /** From the bus itself to every subscriber: it was cut off, so frames may be missing. */
+  | { type: 'missed'; thread_id: string }
 
 export interface LiveBus {
   /** Never throws and never waits. */

@@ -6,12 +6,23 @@ type Listener = (frame: LiveFrame) => void
 export type Listeners = {
   add(tenant: string, thread_id: string, listener: Listener): () => void
   deliver(tenant: string, frame: LiveFrame): void
+  /** Tells everybody that frames may be missing. */
+  missed(): void
   clear(): void
 }
 
 /** `onError` hears of what a listener threw. */
 export function createListeners(onError: (error: unknown) => void = () => {}): Listeners {
   const byThread = new Map<string, Set<Listener>>()
+  function call(listeners: Iterable<Listener>, frame: LiveFrame): void {
+    for (const listener of [...listeners]) {
+      try {
+        listener(frame)
+      } catch (error) {
+        onError(error)
+      }
+    }
+  }
   return {
     add(tenant, thread_id, listener) {
       const key = threadKey(tenant, thread_id)
@@ -27,13 +38,11 @@ export function createListeners(onError: (error: unknown) => void = () => {}): L
       }
     },
     deliver(tenant, frame) {
-      for (const listener of [...(byThread.get(threadKey(tenant, frame.thread_id)) ?? [])]) {
-        try {
-          listener(frame)
-        } catch (error) {
-          onError(error)
-        }
-      }
+      call(byThread.get(threadKey(tenant, frame.thread_id)) ?? [], frame)
+    },
+    missed() {
+      for (const [key, listeners] of [...byThread])
+        call(listeners, { type: 'missed', thread_id: key.slice(key.indexOf('/') + 1) })
     },
     clear() {
       byThread.clear()

@@ -37,6 +37,7 @@ export function createPostgresBus(options: PostgresBusOptions): LiveBus & { read
   let retry: NodeJS.Timeout | null = null
   let backoff = RECONNECT_MIN_MS
   let counter = 0
+  let connected_before = false
   let opened = (): void => {}
   const ready = new Promise<void>((resolve) => (opened = resolve))
 
@@ -68,6 +69,8 @@ export function createPostgresBus(options: PostgresBusOptions): LiveBus & { read
     client = next
     backoff = RECONNECT_MIN_MS
     opened()
+    if (connected_before) listeners.missed()
+    connected_before = true
     flush()
   }
 

@@ -19,7 +19,7 @@ export type Metrics = {
 const DEPTH_WAIT_MS = 1_000
 const START_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600]
 
-export function createMetrics({ conversation }: Pick<Store, 'conversation'>): Metrics {
+export function createMetrics({ conversation, webhooks }: Pick<Store, 'conversation' | 'webhooks'>): Metrics {
   const registers = [new Registry()]
   const [registry] = registers as [Registry]
   collectDefaultMetrics({ register: registry })
@@ -29,12 +29,22 @@ export function createMetrics({ conversation }: Pick<Store, 'conversation'>): Me
     labelNames: ['status'],
     registers,
     async collect() {
-      const late = new Promise<null>((resolve) => setTimeout(resolve, DEPTH_WAIT_MS, null).unref())
-      const counts = await Promise.race([conversation.countDispatches().catch(() => null), late])
+      const counts = await inTime(conversation.countDispatches())
       this.reset()
       if (counts === null) return
       for (const status of STATUSES) this.set({ status }, 0)
       for (const { status, count } of counts) this.set({ status }, count)
+    },
+  })
+  new Gauge({
+    name: 'weft_webhook_deliveries',
+    help: 'Deliveries to webhooks that wait or have failed, of all processes.',
+    labelNames: ['webhook', 'status'],
+    registers,
+    async collect() {
+      const counts = await inTime(webhooks.count())
+      this.reset()
+      for (const { webhook_id, status, count } of counts ?? []) this.set({ webhook: webhook_id, status }, count)
     },
   })
   const redeliveries = new Counter({
@@ -77,6 +87,11 @@ export function createMetrics({ conversation }: Pick<Store, 'conversation'>): Me
 }
 
 const STATUSES = ['queued', 'claimed', 'cancelled', 'superseded', 'dead_letter'] as const
+
+async function inTime<T>(asked: Promise<T>): Promise<T | null> {
+  const late = new Promise<null>((resolve) => setTimeout(resolve, DEPTH_WAIT_MS, null).unref())
+  return await Promise.race([asked.catch(() => null), late])
+}
 
 function terminationOf(value: unknown): string {
   return isObject(value) ? text(value['type']) : 'unknown'

@@ -1,5 +1,6 @@
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
+import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
 import { createActivities } from '../../activities/index.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
 import { isLoopback, type Config } from '../config.ts'
@@ -11,8 +12,12 @@ import { createInProcessBus } from '../live/in-process.ts'
 import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
+import { createReconciler, repairSoon, scheduleRepairs } from '../temporal/reconciler.ts'
 import { startSweep } from '../temporal/sweep.ts'
+import { createWebhookWaker } from '../temporal/webhooks.ts'
+import { createThreadWorkflows } from '../temporal/thread-workflows.ts'
 import type { ThreadSettings } from '../thread/state.ts'
+import { allowNetworks } from '../webhooks/addresses.ts'
 import { argumentsCheck } from './agents.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
@@ -58,9 +63,21 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
   const metrics = createMetrics(store)
-  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, metrics)
   const client = new Client({ connection, namespace })
+  const observers = [metrics.observe]
+  const observe: typeof metrics.observe = (events) => {
+    for (const each of observers) each(events)
+  }
+  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, observe, client)
   if (worker !== null) {
+    const waker = createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: logger })
+    observers.push(waker.observe)
+    shutdown.add('The look for webhooks', waker.stop)
+    // Nobody waits for it: the service is of use without.
+    const scheduled = scheduleRepairs(client, config.reconcileIntervalMs).catch((error: unknown) =>
+      logger.warn({ error: String(error) }, 'The schedule of repairs could not be set; they can be started by hand.'),
+    )
+    shutdown.add('The schedule of repairs', () => scheduled)
     const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
     shutdown.add('The sweep for lost workflows', stop)
   }
@@ -73,6 +90,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     ...admission(config),
     bus,
     gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs }),
+    reconciler: createReconciler(client),
     checkArguments: argumentsCheck(agents),
     agents: () =>
       agents.list().map(({ description, ...agent }) => ({ ...agent, ...(description === null ? {} : { description }) })),
@@ -80,6 +98,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     temporal: { cli: temporal.cli ?? 'temporal', address: temporal.address, namespace },
     ...(worker === null ? {} : { workerPing: () => worker.ping() }),
     metrics,
+    webhook_networks: allowNetworks(config.webhooks.networks),
     log: logger,
   })
   const server = await listen(app.app, config.host, config.port)
@@ -135,8 +154,16 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }
 
-async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettings, metrics: Metrics): Promise<WorkerService> {
+async function addWorker(
+  base: Foundations,
+  bus: LiveBus,
+  settings: ThreadSettings,
+  observe: Metrics['observe'],
+  client: Client,
+): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
+  const onError = (error: unknown): void =>
+    logger.warn({ error: String(error) }, 'A repair could not be started; the schedule will start one.')
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
   shutdown.add('The connection of the worker', () => connection.close())
@@ -144,7 +171,20 @@ async function addWorker(base: Foundations, bus: LiveBus, settings: ThreadSettin
     connection,
     namespace,
     identity,
-    activities: createActivities({ store, bus, agents, settings, worker_id: identity, observe: metrics.observe, logger }),
+    activities: {
+      ...createActivities({
+        ...{ store, bus, agents, settings, worker_id: identity, observe, logger },
+        threads: createThreadWorkflows(client),
+        ...(config.reconcileIntervalMs === 0 ? {} : { on_gap: repairSoon(createReconciler(client), onError) }),
+        retention_ms: config.eventRetentionMs,
+      }),
+      ...createWebhookActivities({
+        store,
+        allowed: allowNetworks(config.webhooks.networks),
+        retry: config.webhooks.retry,
+        logger,
+      }),
+    },
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     onFailure,
   })

@@ -5,7 +5,8 @@ import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
 import { dispatchRows } from './dispatch-rows.ts'
 import { eventColumns, toStoredEvent } from './event-log.ts'
-import { listMessages, messagesByIds, readTranscript } from './message-rows.ts'
+import { exportRows } from './export-rows.ts'
+import { knownMessageIds, listMessages, messagesBetween, messagesByIds, readTranscript } from './message-rows.ts'
 import { pendingRows } from './pending-rows.ts'
 import { readReceipt } from './receipt.ts'
 import { runRows } from './run-rows.ts'
@@ -16,6 +17,8 @@ export function conversationRows(database: Database): ConversationRows {
   return {
     listMessages: (ref, filter, page) => listMessages(database, ref, filter, page),
     transcript: (ref, through_seq) => readTranscript(database, ref, through_seq),
+    messagesBetween: (ref, range) => messagesBetween(database, ref, range),
+    ...exportRows(database),
     messagesByIds: (ref, ids) => messagesByIds(database, ref, ids),
     ...pendingRows(database),
     receipt: (ref, message_id) => readReceipt(database, ref, message_id),
@@ -24,30 +27,9 @@ export function conversationRows(database: Database): ConversationRows {
     ...dispatchRows(database),
     ...ticketRows(database),
     listEvents: (tenant, query) => listEvents(database, tenant, query),
+    runStartedBefore: (ref, seq) => runStartedBefore(database, ref, seq),
     eventValue: (ref, seq, path) => eventValue(database, ref, seq, path),
   }
-}
-
-async function knownMessageIds(database: Database, ref: ThreadRef, ids: string[]): Promise<string[]> {
-  if (ids.length === 0) return []
-  const found = await database.run((db) =>
-    db
-      .selectFrom('weft.messages')
-      .select('message_id as id')
-      .where('tenant', '=', ref.tenant)
-      .where('thread_id', '=', ref.thread_id)
-      .where('message_id', 'in', ids)
-      .union(
-        db
-          .selectFrom('weft.pending')
-          .select('pending_id as id')
-          .where('tenant', '=', ref.tenant)
-          .where('thread_id', '=', ref.thread_id)
-          .where('pending_id', 'in', ids),
-      )
-      .execute(),
-  )
-  return found.map((row) => row.id)
 }
 
 /** One statement, so that `last_seq` and the events are of one moment. */
@@ -55,13 +37,14 @@ async function listEvents(
   database: Database,
   tenant: string,
   query: EventQuery,
-): Promise<{ events: LogEvent[]; last_seq: number }> {
+): Promise<{ events: LogEvent[]; last_seq: number; kept_from: number }> {
   const of = query.run_id === undefined ? sql`` : sql`and e.run_id = ${query.run_id}`
+  const kinds = query.kinds === undefined ? sql`` : sql`and e.kind = any(${[...query.kinds]}::text[])`
   const { rows } = await database.run((db) =>
-    sql<{ last_seq: number } & Parameters<typeof toStoredEvent>[1]>`
-      select t.last_seq, e.* from weft.threads t left join lateral (
+    sql<{ last_seq: number; kept_from: number } & Parameters<typeof toStoredEvent>[1]>`
+      select t.last_seq, t.kept_from, e.* from weft.threads t left join lateral (
         select ${eventColumns} from weft.events e
-        where e.tenant = t.tenant and e.thread_id = t.id and e.seq > ${query.after_seq}::bigint ${of}
+        where e.tenant = t.tenant and e.thread_id = t.id and e.seq > ${query.after_seq}::bigint ${of} ${kinds}
         order by e.seq limit ${query.limit}::int
       ) e on true
       where t.tenant = ${tenant} and t.id = ${query.thread_id} and t.deleted_at is null
@@ -70,7 +53,24 @@ async function listEvents(
   return {
     events: rows.filter((row) => row.seq !== null).map((row) => toStoredEvent(query.thread_id, row)),
     last_seq: rows[0]?.last_seq ?? 0,
+    kept_from: rows[0]?.kept_from ?? 1,
   }
+}
+
+async function runStartedBefore(database: Database, ref: ThreadRef, seq: number): Promise<string | null> {
+  const row = await database.run((db) =>
+    db
+      .selectFrom('weft.events')
+      .select('run_id')
+      .where('tenant', '=', ref.tenant)
+      .where('thread_id', '=', ref.thread_id)
+      .where('seq', '<=', seq)
+      .where('kind', '=', 'RunStarted')
+      .orderBy('seq', 'desc')
+      .limit(1)
+      .executeTakeFirst(),
+  )
+  return row?.run_id ?? null
 }
 
 async function eventValue(database: Database, ref: ThreadRef, seq: number, path: string[]): Promise<Json | undefined> {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { jsonSize, type JsonObject } from '../thread/json.ts'
 import { LEDGER_AGE_MS, LEDGER_SIZE, MAX_LEDGER_BYTES } from '../thread/limits.ts'
-import type { ThreadRef } from '../thread/ports.ts'
+import type { LoadInput } from '../thread/ports.ts'
 import type { LedgerEntry } from '../thread/state.ts'
 import type { Database } from './database.ts'
 import { toJsonText } from './json-text.ts'
@@ -64,12 +64,12 @@ export function engineRows(database: Database): EngineRows {
   }
 }
 
-async function load(tx: Tx, ref: ThreadRef, now: number): ReturnType<EngineRows['load']> {
+async function load(tx: Tx, ref: LoadInput, now: number): ReturnType<EngineRows['load']> {
   // Makes the thread or takes its row's lock, and the next epoch, in one statement; a tombstone answers with no row.
   const { rows } = await sql<{ epoch: number; last_seq: number }>`
     insert into weft.threads as t (tenant, id, epoch, created_at, updated_at)
-    values (${ref.tenant}, ${ref.thread_id}, 1, ${now}::bigint, ${now}::bigint)
-    on conflict (tenant, id) do update set epoch = t.epoch + 1 where t.deleted_at is null
+    values (${ref.tenant}, ${ref.thread_id}, ${ref.epoch ?? 0}::bigint + 1, ${now}::bigint, ${now}::bigint)
+    on conflict (tenant, id) do update set epoch = greatest(t.epoch, ${ref.epoch ?? 0}::bigint) + 1 where t.deleted_at is null
     returning t.epoch, t.last_seq`.execute(tx)
   const [thread] = rows
   if (thread === undefined) return { status: 'deleted' }

@@ -1,12 +1,14 @@
 import { sql } from 'kysely'
 import { agentVersionRows } from './agent-version-rows.ts'
 import { conversationRows } from './conversation-rows.ts'
-import { openDatabase } from './database.ts'
+import { openDatabase, type Database } from './database.ts'
 import { engineRows } from './engine-rows.ts'
 import { keyRows } from './key-rows.ts'
 import { migrate } from './migrate.ts'
+import { repairRows } from './repair-rows.ts'
 import type { Store } from './store.ts'
 import { threadRows } from './thread-rows.ts'
+import { webhookRows } from './webhook-rows.ts'
 
 export { DataDirInUse, lockDataDir } from './data-dir-lock.ts'
 export { StoreBroken } from './failures.ts'
@@ -23,13 +25,19 @@ export type StoreOptions = { database_url?: string; data_dir?: string; timeout_m
 /** Opens the store; the caller runs `migrate` before anything else. Throws `StoreBroken` or `DataDirInUse`. */
 export async function createStore(options: StoreOptions): Promise<Store> {
   const { timeout_ms = 900, pool_size = 10, ...where } = options
-  const database = await openDatabase({ ...where, timeout_ms, pool_size })
+  return storeOn(await openDatabase({ ...where, timeout_ms, pool_size }))
+}
+
+/** The contract over a database that is open; it is closed with the store. */
+export function storeOn(database: Database): Store {
   return {
     threads: threadRows(database),
     conversation: conversationRows(database),
     engine: engineRows(database),
     agents: agentVersionRows(database),
     keys: keyRows(database),
+    webhooks: webhookRows(database),
+    repair: repairRows(database),
     migrate: () => migrate(database),
     ping: async () => {
       await database.run((db) => sql`select 1`.execute(db))

@@ -1,24 +1,14 @@
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
+import { stretchesOf } from './lineage.ts'
 import { decodeCursor, toPage } from './page.ts'
 import type { Db } from './schema.ts'
 import type { MessageFilter, MessageRow, Page, PageRequest } from './store.ts'
 
-const COLUMNS = [
-  'message_id',
-  'message_seq',
-  'thread_id',
-  'run_id',
-  'step',
-  'role',
-  'content',
-  'message_kind',
-  'visibility',
-  'interrupted',
-  'metadata',
-  'created_at',
-] as const
+const COLUMNS = sql.raw(
+  'm.message_id, m.message_seq, m.run_id, m.step, m.role, m.content, m.message_kind, m.visibility, m.interrupted, m.metadata, m.created_at',
+)
 /** PGlite works on the event loop: a long transcript is read in pieces, so that others get in between. */
 const PIECE = 500
 
@@ -29,54 +19,77 @@ export async function listMessages(
   page: PageRequest,
 ): Promise<Page<MessageRow>> {
   const from = decodeCursor(page.cursor)
-  return database.run(async (db) => {
-    let all = db.selectFrom('weft.messages').where('tenant', '=', ref.tenant).where('thread_id', '=', ref.thread_id)
-    if (filter.run_id !== undefined) all = all.where('run_id', '=', filter.run_id)
-    if (filter.visibility !== 'all') all = all.where('visibility', '=', filter.visibility)
-    if (filter.after !== undefined) all = all.where('message_seq', '>', filter.after)
-    if (filter.before !== undefined) all = all.where('message_seq', '<', filter.before)
-    let query = all.select(COLUMNS).orderBy('message_seq', filter.order)
-    if (from !== null) query = query.where('message_seq', filter.order === 'asc' ? '>' : '<', from.at)
-    const rows = await query
-      .limit(page.limit + 1)
-      .offset(page.offset ?? 0)
-      .execute()
-    const unfiltered =
-      filter.run_id === undefined && filter.visibility === 'all' && filter.after === undefined && filter.before === undefined
-    return toPage(rows, page, {
+  const wanted: RawBuilder<unknown>[] = []
+  if (filter.run_id !== undefined) wanted.push(sql`m.run_id = ${filter.run_id}`)
+  if (filter.visibility !== 'all') wanted.push(sql`m.visibility = ${filter.visibility}`)
+  if (filter.after !== undefined) wanted.push(sql`m.message_seq > ${filter.after}::bigint`)
+  if (filter.before !== undefined) wanted.push(sql`m.message_seq < ${filter.before}::bigint`)
+  const [order, beyond] = filter.order === 'asc' ? ([sql`asc`, sql`>`] as const) : ([sql`desc`, sql`<`] as const)
+  const paged = from === null ? wanted : [...wanted, sql`m.message_seq ${beyond} ${from.at}::bigint`]
+  const limit = page.limit + 1
+  const offset = page.offset ?? 0
+  return database.run(async (db) =>
+    toPage(await read(db, ref, { wanted: paged, order, limit, offset }), page, {
       item: (row): MessageRow => row,
       key: (row) => ({ at: row.message_seq, id: row.message_id }),
-      count: async () =>
-        unfiltered
-          ? committed(db, ref)
-          : (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
-    })
-  })
+      count: () => (wanted.length === 0 ? committed(db, ref) : count(db, ref, wanted)),
+    }),
+  )
+}
+
+/** Each stretch gives its first rows by its own index; so a page costs the same wherever it stands. */
+async function read(
+  db: Db,
+  ref: ThreadRef,
+  { wanted, order, limit, offset }: { wanted: RawBuilder<unknown>[]; order: RawBuilder<unknown>; limit: number; offset: number },
+): Promise<MessageRow[]> {
+  const { rows } = await sql<MessageRow>`
+    select ${COLUMNS}, ${ref.thread_id}::text as thread_id
+    from ${stretchesOf(ref)} as s cross join lateral (
+      select ${COLUMNS} from weft.messages m where ${within(ref, wanted)}
+      order by m.message_seq ${order} limit ${limit + offset}::bigint
+    ) m order by m.message_seq ${order} limit ${limit}::bigint offset ${offset}::bigint`.execute(db)
+  return rows
+}
+
+/** Messages `m` of a stretch `s` of the conversation, of which all this is true. */
+export function within(ref: ThreadRef, wanted: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
+  const stretch = sql`m.tenant = ${ref.tenant} and m.thread_id = s.thread_id and m.message_seq between s.from_seq and s.to_seq`
+  return sql.join([stretch, ...wanted], sql` and `)
+}
+
+async function count(db: Db, ref: ThreadRef, wanted: RawBuilder<unknown>[]): Promise<number> {
+  const { rows } = await sql<{ total: number }>`
+    select coalesce(sum(c.total), 0)::bigint as total from ${stretchesOf(ref)} as s cross join lateral (
+      select count(*) as total from weft.messages m where ${within(ref, wanted)}
+    ) c`.execute(db)
+  return rows[0]?.total ?? 0
 }
 
 /** Numbers have no gaps, so the last one is the count. */
 async function committed(db: Db, ref: ThreadRef): Promise<number> {
   const { rows } = await sql<{ total: number | null }>`
-    select max(message_seq) as total from weft.messages where tenant = ${ref.tenant} and thread_id = ${ref.thread_id}`.execute(db)
+    select greatest(
+      (select max(message_seq) from weft.messages where tenant = ${ref.tenant} and thread_id = ${ref.thread_id}),
+      (select max(to_seq) from weft.lineage where tenant = ${ref.tenant} and thread_id = ${ref.thread_id})
+    ) as total`.execute(db)
   return rows[0]?.total ?? 0
+}
+
+export function messagesBetween(
+  database: Database,
+  ref: ThreadRef,
+  { after, through, limit }: { after: number; through: number; limit: number },
+): Promise<MessageRow[]> {
+  const wanted = [sql`m.message_seq > ${after}::bigint`, sql`m.message_seq <= ${through}::bigint`]
+  return database.run((db) => read(db, ref, { wanted, order: sql`asc`, limit, offset: 0 }))
 }
 
 export async function readTranscript(database: Database, ref: ThreadRef, through_seq: number): Promise<MessageRow[]> {
   const messages: MessageRow[] = []
   for (;;) {
     const after = messages.at(-1)?.message_seq ?? 0
-    const piece = await database.run((db) =>
-      db
-        .selectFrom('weft.messages')
-        .select(COLUMNS)
-        .where('tenant', '=', ref.tenant)
-        .where('thread_id', '=', ref.thread_id)
-        .where('message_seq', '>', after)
-        .where('message_seq', '<=', through_seq)
-        .orderBy('message_seq')
-        .limit(PIECE)
-        .execute(),
-    )
+    const piece = await messagesBetween(database, ref, { after, through: through_seq, limit: PIECE })
     messages.push(...piece)
     if (piece.length < PIECE) return messages
   }
@@ -85,15 +98,27 @@ export async function readTranscript(database: Database, ref: ThreadRef, through
 /** In the order of the ids; those that are not in the conversation are left out. */
 export async function messagesByIds(database: Database, ref: ThreadRef, ids: string[]): Promise<MessageRow[]> {
   if (ids.length === 0) return []
-  const rows = await database.run((db) =>
-    db
-      .selectFrom('weft.messages')
-      .select(COLUMNS)
-      .where('tenant', '=', ref.tenant)
-      .where('thread_id', '=', ref.thread_id)
-      .where('message_id', 'in', ids)
-      .execute(),
+  const { rows } = await database.run((db) =>
+    sql<MessageRow>`
+      select ${COLUMNS}, ${ref.thread_id}::text as thread_id
+      from ${stretchesOf(ref)} as s join weft.messages m on ${within(ref, [sql`m.message_id in (${sql.join(ids)})`])}`.execute(
+      db,
+    ),
   )
   const known = new Map(rows.map((row) => [row.message_id, row]))
   return ids.flatMap((id) => known.get(id) ?? [])
+}
+
+/** Which of these ids stand in the conversation or in the queue. */
+export async function knownMessageIds(database: Database, ref: ThreadRef, ids: string[]): Promise<string[]> {
+  if (ids.length === 0) return []
+  const { rows } = await database.run((db) =>
+    sql<{ id: string }>`
+      select m.message_id as id
+      from ${stretchesOf(ref)} as s join weft.messages m on ${within(ref, [sql`m.message_id in (${sql.join(ids)})`])}
+      union
+      select pending_id from weft.pending
+      where tenant = ${ref.tenant} and thread_id = ${ref.thread_id} and pending_id in (${sql.join(ids)})`.execute(db),
+  )
+  return rows.map((row) => row.id)
 }

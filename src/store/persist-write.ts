@@ -7,6 +7,8 @@ import type { EventRow } from './event-log.ts'
 import { toJsonText } from './json-text.ts'
 import { pendingContent } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
+import { tracedEvents } from '../thread/repair/traced.ts'
+import { madeOf, marksOf } from '../thread/repair/traces.ts'
 import { ticketChanges } from './ticket-rows.ts'
 
 export type Writing = {
@@ -35,7 +37,7 @@ export async function writeBatch(db: Db, writing: Writing): Promise<boolean> {
     ${some(messageRows(writing))}, ${some(runs)}, ${some(dispatches)}, ${some(ended)},
     ${some(pendingRows(writing))}, ${batch.queue === null ? null : json(batch.queue)},
     ${some(batch.ledger)}, ${json(batch.summary)}, ${json(batch.snapshot)},
-    ${some(closed)}, ${some(opened)}) as written`.execute(db)
+    ${some(closed)}, ${some(opened)}, ${some(tracedEvents(writing.resolved))}) as written`.execute(db)
   return done.rows[0]?.written === true
 }
 
@@ -54,6 +56,7 @@ function some(rows: unknown[]): RawBuilder<unknown> | null {
 }
 
 function messageRows({ resolved }: Writing): object[] {
+  const made = madeOf(resolved)
   return resolved.flatMap((event) => {
     if (event.kind !== 'MessageCommitted') return []
     const { message_id, message_seq, role, content, visibility, step, interrupted, metadata } = event.payload
@@ -70,18 +73,24 @@ function messageRows({ resolved }: Writing): object[] {
       metadata: metadata ?? null,
       created_at: event.at,
       read_by_step: event.payload.read_by_step ?? null,
+      event_seq: event.seq,
+      caused_by: event.caused_by ?? null,
+      made: made.get(event.seq) ?? null,
     }
   })
 }
 
-function runRows({ batch, records }: Writing): { runs: object[]; dispatches: object[]; ended: string[] } {
+function runRows({ batch, records, resolved }: Writing): { runs: object[]; dispatches: object[]; ended: string[] } {
   // One statement may touch a row once, so of a run that is named twice the last record counts.
   const runs = [...new Map(records.map((record) => [record.run_id, record])).values()]
   const dispatches = [...new Map(batch.runs.map(({ dispatch }) => [dispatch.dispatch_id, dispatch])).values()]
+  const marks = marksOf(resolved)
+  const queued = new Map(resolved.flatMap((event) => (event.kind === 'RunQueued' ? [[event.run_id, event.seq]] : [])))
   return {
     runs: runs.map((record) => {
       const { run_id, dispatch_id, status, created_at } = record
-      return { run_id, dispatch_id, status, created_at, record }
+      const traces = { marks: marks.get(run_id) ?? {}, queued_seq: queued.get(run_id) ?? null }
+      return { run_id, dispatch_id, status, created_at, record, ...traces }
     }),
     dispatches: dispatches.map((record) => {
       const { dispatch_id, status, created_at } = record

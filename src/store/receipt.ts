@@ -3,6 +3,8 @@ import type { Decider } from '../thread/event.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { PendingEntry } from '../thread/state.ts'
 import type { Database } from './database.ts'
+import { stretchesOf } from './lineage.ts'
+import { within } from './message-rows.ts'
 import { placeOf } from './pending-rows.ts'
 import type { Receipt } from './store.ts'
 
@@ -26,7 +28,7 @@ type Found = {
 }
 
 /**
- * What became of a message that was delivered to the thread; null for any other. It is one statement, so that a message
+ * What became of a message that was delivered to the thread, or to one that it is a fork of; null for any other. It is one statement, so that a message
  * on its way from the queue into the conversation is seen in one of the two. A run's input has no step of its own,
  * whether it waited or was read at once; what models and tools say has one.
  */
@@ -45,8 +47,10 @@ export async function readReceipt(database: Database, ref: ThreadRef, message_id
         m.run_id as read_by, m.read_by_step, m.created_at as read_at, m.message_seq,
         case when m.message_seq is null then t.queue end as queue
       from weft.threads t
-      left join weft.messages m on m.tenant = ${ref.tenant} and m.thread_id = ${ref.thread_id}
-        and m.message_id = ${message_id} and m.step is null
+      left join lateral (
+        select m.* from ${stretchesOf(ref)} as s
+        join weft.messages m on ${within(ref, [sql`m.message_id = ${message_id}`, sql`m.step is null`])}
+      ) m on true
       left join (${sql.join(events, sql` union all `)}) e on true
       where t.tenant = ${ref.tenant} and t.id = ${ref.thread_id}`.execute(db),
   )
@@ -57,7 +61,7 @@ export async function readReceipt(database: Database, ref: ThreadRef, message_id
   if (any.message_seq !== null) return { message_id, ...consumed(any, delivered?.for_run_id ?? null) }
   // An id that was given back may have been delivered again: its latest event counts.
   const last = story.at(-1)
-  if (delivered === undefined || last === undefined) return null
+  if (last === undefined) return null
   if (last.kind !== 'PendingDelivered') return { message_id, ...departed(last) }
   const place = placeOf(any.queue ?? [], message_id)
   return place === undefined ? null : { message_id, ...waiting(place) }

@@ -3,6 +3,9 @@ import type { EventKind } from '../thread/event.ts'
 import type { Json, JsonObject } from '../thread/json.ts'
 import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
 import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
+import type { Lost } from '../thread/repair/facts.ts'
+import type { Trace } from '../thread/repair/traced.ts'
+import type { Made, Marks } from '../thread/repair/traces.ts'
 import type { Reply } from '../thread/reply.ts'
 import type { PendingEntry, Snapshot } from '../thread/state.ts'
 import type { ApiKeyRow } from './api-keys.ts'
@@ -19,6 +22,8 @@ export type Tables = {
     status: RunStatus
     created_at: number
     record: JsonColumn<RunRecord>
+    marks: ColumnType<Marks, string | undefined, string>
+    queued_seq: number | null
   }
   'weft.dispatches': Owned & {
     dispatch_id: string
@@ -26,6 +31,7 @@ export type Tables = {
     created_at: number
     record: JsonColumn<DispatchRecord>
   }
+  'weft.lineage': Owned & { source_thread_id: string; from_seq: number; to_seq: number }
   'weft.tickets': Owned & {
     run_id: string
     tool_call_id: string
@@ -40,7 +46,46 @@ export type Tables = {
   'weft.commands': Owned & { command_id: string; body_hash: string; at: number; reply: JsonColumn<Reply> }
   'weft.api_keys': ApiKeysTable
   'weft.secrets': { name: string; value: string; created_at: number }
+  'weft.webhooks': {
+    tenant: string
+    id: string
+    url: string
+    kinds: EventKind[]
+    description: string | null
+    secret: string
+    created_at: number
+    updated_at: number
+    disabled_at: number | null
+    disabled_reason: string | null
+    last_delivered_at: number | null
+    last_failed_at: number | null
+    last_status: number | null
+    last_error: string | null
+  }
+  'weft.webhook_deliveries': Owned & {
+    webhook_id: string
+    delivery_id: string
+    run_id: string | null
+    seq: number
+    kind: EventKind
+    status: Generated<'pending' | 'delivered' | 'failed'>
+    attempts: Generated<number>
+    next_at: number
+    last_status: number | null
+    last_error: string | null
+    created_at: number
+    updated_at: number
+  }
   'weft.agent_versions': { version: string; agent_id: string; spec: JsonColumn<JsonObject> }
+  'weft.lost': Owned & {
+    what: Lost['what']
+    from_seq: number
+    to_seq: number
+    ref: string
+    kinds: JsonColumn<string[] | null>
+    found_at: number
+  }
+  'weft.traces': Owned & { seq: number; event: JsonColumn<Trace> }
   'weft.migrations': { name: string; checksum: string; applied_at: number }
 }
 
@@ -56,6 +101,8 @@ type ThreadsTable = {
   title: string | null
   resource_id: string | null
   parent_thread_id: string | null
+  forked_from_thread_id: string | null
+  forked_at_seq: number | null
   custom: ColumnType<JsonObject, string | undefined, string>
   status: Generated<'idle' | 'running' | 'waiting'>
   agent_id: string | null
@@ -67,6 +114,7 @@ type ThreadsTable = {
   parked: Generated<boolean>
   epoch: Generated<number>
   last_seq: Generated<number>
+  kept_from: Generated<number>
   created_at: number
   updated_at: number
   deleted_at: number | null
@@ -106,4 +154,7 @@ type MessagesTable = Owned & {
   metadata: JsonColumn<JsonObject | null>
   created_at: number
   read_by_step: number | null
+  event_seq: number | null
+  caused_by: string | null
+  made: JsonColumn<Made | null>
 }

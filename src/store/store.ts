@@ -1,11 +1,14 @@
 import type { LogEvent } from '../thread/envelope.ts'
-import type { Decider } from '../thread/event.ts'
+import type { Decider, EventKind } from '../thread/event.ts'
 import type { Json, JsonObject } from '../thread/json.ts'
 import type { Content, MessageKind, Role, Visibility } from '../thread/message.ts'
-import type { LoadResult, PersistBatch, PersistResult, ThreadRef } from '../thread/ports.ts'
+import type { ThreadEvent } from '../thread/event.ts'
+import type { Lost, StoredMessage, StoredPending, StoredRun, ThreadFacts } from '../thread/repair/facts.ts'
+import type { LoadInput, LoadResult, PersistBatch, PersistResult, ThreadRef, ThreadSummaryRow } from '../thread/ports.ts'
 import type { DispatchRecord, DispatchStatus, RunRecord, RunStatus, Ticket } from '../thread/records.ts'
-import type { LedgerEntry, PendingEntry } from '../thread/state.ts'
+import type { LedgerEntry, PendingEntry, Snapshot } from '../thread/state.ts'
 import type { ApiKeyRows } from './api-keys.ts'
+import type { WebhookRows } from './webhook-store.ts'
 
 /**
  * The store's contract, satisfied by one Postgres dialect that PGlite or `pg` serves. Every row belongs to a tenant.
@@ -18,11 +21,53 @@ export interface Store {
   readonly engine: EngineRows
   readonly agents: AgentVersionRows
   readonly keys: ApiKeyRows
+  readonly webhooks: WebhookRows
+  readonly repair: RepairRows
   /** Runs the numbered migrations that have not run, each once, under a lock that other processes wait for. */
   migrate(): Promise<{ applied: string[] }>
   /** One trivial round trip. */
   ping(): Promise<void>
   close(): Promise<void>
+}
+
+/** What repair and retention do to the rows of threads, whoever else writes them meanwhile. */
+export interface RepairRows {
+  tenants(): Promise<string[]>
+  /** One page of threads, and whether a look at the numbers of their rows makes one suspect that something is missing. */
+  survey(tenant: string, page: { after: string; limit: number }): Promise<Surveyed[]>
+  /** Everything a repair looks at, read in pieces; null for a thread that is not there or was deleted. */
+  facts(ref: ThreadRef): Promise<ThreadFacts | null>
+  /** Puts rows in that are not there (numbers of what was), each in small transactions. Rows that are there stay. */
+  restoreEvents(ref: ThreadRef, events: { event: ThreadEvent; lost: string[] }[]): Promise<number>
+  restoreMessages(ref: ThreadRef, messages: StoredMessage[]): Promise<number>
+  /** What depends on where the thread stands, if it still stands there; null if it has moved on. Counts what was mended. */
+  restoreHead(ref: ThreadRef, head: HeadRepair): Promise<{ [kind: string]: number } | null>
+  /** Replaces what is noted as lost of a thread; what is noted of a store that was set back stays. */
+  noteLost(ref: ThreadRef, lost: Lost[]): Promise<void>
+  /** Adds notes of a store that was set back. */
+  noteRestored(ref: ThreadRef, lost: Lost[]): Promise<void>
+  listLost(tenant: string, filter: { thread_id?: string; limit: number }): Promise<LostRow[]>
+  /** Drops one page of what is older than `before` (ms); how many rows of each kind. */
+  retain(tenant: string, page: { after: string; limit: number; before: number }): Promise<{ threads: string[]; events: number }>
+  /** Output of runs that have ended, which nothing will read any more. */
+  pruneStaged(tenant: string, limit: number): Promise<number>
+  /** Answers to commands of before `before` (ms). */
+  pruneCommands(tenant: string, before: number, limit: number): Promise<number>
+}
+export type Surveyed = { thread_id: string; last_seq: number; open: boolean; suspect: boolean }
+export type LostRow = Lost & { thread_id: string; found_at: number }
+/** Rows as they must be, for a thread that stands at `seen_last_seq` and `seen_epoch`. */
+export type HeadRepair = {
+  seen_last_seq: number
+  seen_epoch: number
+  last_seq: number
+  snapshot: Snapshot
+  summary: ThreadSummaryRow
+  runs: (StoredRun & { dispatch: DispatchRecord })[]
+  dispatches: DispatchRecord[]
+  tickets: TicketRow[]
+  /** Contents of the queue's entries that have no row. */
+  pending: StoredPending[]
 }
 
 /** A thread's own data (title, parents, custom), and what the persist step projects of its run time. */
@@ -32,6 +77,9 @@ export type ThreadRow = {
   title: string | null
   resource_id: string | null
   parent_thread_id: string | null
+  /** Where its history comes from, and how much of it; null for a thread that is no fork. */
+  forked_from_thread_id: string | null
+  forked_at_seq: number | null
   custom: JsonObject
   status: 'idle' | 'running' | 'waiting'
   agent_id: string | null
@@ -51,6 +99,12 @@ export type NewThread = {
   parent_thread_id?: string | null
   custom?: JsonObject
 }
+/** What became of a fork. `open_calls`: a call would be left without its result; the nearest places that will do. */
+export type Forked =
+  | { status: 'created'; thread: ThreadRow }
+  | { status: 'exists' | 'deleted' | 'parent_not_found' | 'source_not_found' | 'source_deleted' }
+  | { status: 'no_such_message'; last_seq: number }
+  | { status: 'open_calls'; before: number | null; after: number | null }
 export type ThreadPatch = {
   title?: string | null
   resource_id?: string | null
@@ -75,16 +129,27 @@ export interface ThreadRows {
     tenant: string,
     thread: NewThread,
   ): Promise<{ status: 'created'; thread: ThreadRow } | { status: 'exists' | 'deleted' | 'parent_not_found' }>
+  /**
+   * A new thread whose conversation is another's up to `at_message_seq`, by reference: no message is copied. What is
+   * not given of `thread` stays empty, but for the resource, which is the source's. Statuses other than `created`
+   * change nothing.
+   */
+  fork(tenant: string, source_id: string, at_message_seq: number, thread: NewThread): Promise<Forked>
   get(tenant: string, id: string): Promise<ThreadRow | 'deleted' | null>
   list(tenant: string, filter: ThreadFilter, page: PageRequest): Promise<Page<ThreadRow>>
   /** `custom` is merged key by key (null removes a key); a cycle of parents changes nothing. */
   patch(tenant: string, id: string, patch: ThreadPatch): Promise<ThreadRow | 'cycle' | 'parent_not_found' | null>
-  /** Removes every row of the thread (and, with `cascade`, of its descendants), leaves a tombstone and fences writers. */
+  /**
+   * Removes every row of the thread (and, with `cascade`, of its descendants), leaves a tombstone and fences writers.
+   * Forks keep their history: what they have of it by reference is copied to them first.
+   */
   delete(
     tenant: string,
     id: string,
     children: 'detach' | 'reject' | 'cascade',
   ): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
+  /** The last stored number of each of these threads; unknown and deleted ones are left out. */
+  lastSeqs(refs: readonly ThreadRef[]): Promise<(ThreadRef & { last_seq: number })[]>
   /**
    * Threads that go on by themselves, since they have an open run or a queue that is not parked: oldest change first
    * and after `after`, for the sweep that wakes those whose workflow was lost.
@@ -120,7 +185,8 @@ export type MessageFilter = {
 }
 export type RunFilter = { thread_id?: string; status?: RunStatus }
 export type DispatchFilter = { thread_id?: string; status?: DispatchRecord['status'] }
-export type EventQuery = { thread_id: string; run_id?: string; after_seq: number; limit: number }
+/** `kinds`: only events of these kinds. */
+export type EventQuery = { thread_id: string; run_id?: string; kinds?: readonly EventKind[]; after_seq: number; limit: number }
 /** `position`: the place in the queue, from 1. */
 export type PendingRow = PendingEntry & { content: Content; position: number }
 /** A call that waits for a decision, or for a result from outside. */
@@ -142,17 +208,37 @@ export type Receipt = {
   at: number
 }
 
+export type ExportedRun = { run: RunRecord; dispatch: DispatchRecord | null }
+/**
+ * A thread at one moment: what may change afterwards. Its events up to `thread.last_seq` and messages up to
+ * `thread.message_count` do not. `newest`: the latest runs' time, in ms, and their ids.
+ */
+export type ExportStart = {
+  thread: ThreadRow
+  pending: PendingRow[]
+  open: ExportedRun[]
+  newest: { created_at: number; run_ids: string[] } | null
+}
+export interface ExportReads {
+  /** Null for a thread that is not there. */
+  exportStart(ref: ThreadRef): Promise<ExportStart | null>
+  /** Runs as of the start, oldest first, after the last one that was read. */
+  exportRuns(ref: ThreadRef, start: ExportStart, after: ExportedRun | null, limit: number): Promise<ExportedRun[]>
+}
+
 /** Reads of what the persist step wrote. */
-export interface ConversationRows {
+export interface ConversationRows extends ExportReads {
   listMessages(ref: ThreadRef, filter: MessageFilter, page: PageRequest): Promise<Page<MessageRow>>
   /** All messages up to `through_seq` in order, for the model. */
   transcript(ref: ThreadRef, through_seq: number): Promise<MessageRow[]>
+  /** Messages after a number up to another, in order. */
+  messagesBetween(ref: ThreadRef, range: { after: number; through: number; limit: number }): Promise<MessageRow[]>
   /** In the order of the ids; unknown ones are left out. */
   messagesByIds(ref: ThreadRef, ids: string[]): Promise<MessageRow[]>
   listPending(ref: ThreadRef): Promise<PendingRow[]>
   /** One entry of the queue; null once it has left it. */
   getPending(ref: ThreadRef, pending_id: string): Promise<PendingRow | null>
-  /** Of a message that was delivered to the thread; null for one that a model or a tool made, and for unknown ids. */
+  /** Of a message that was delivered to the thread, or that a fork has from its source; null for one that a model or a tool made, and for unknown ids. */
   receipt(ref: ThreadRef, message_id: string): Promise<Receipt | null>
   /** Which of these message ids exist in the thread, committed or pending. */
   knownMessageIds(ref: ThreadRef, ids: string[]): Promise<string[]>
@@ -169,8 +255,10 @@ export interface ConversationRows {
   countDispatches(): Promise<{ status: DispatchStatus; count: number }[]>
   /** The open tickets, oldest first. */
   listTickets(tenant: string, filter: { thread_id?: string }, page: PageRequest): Promise<Page<TicketRow>>
-  /** Events after a number, ascending. `last_seq` is the thread's last stored number. */
-  listEvents(tenant: string, query: EventQuery): Promise<{ events: LogEvent[]; last_seq: number }>
+  /** The run that had started last when the log was at `seq`, open or ended by then; null where none had. */
+  runStartedBefore(ref: ThreadRef, seq: number): Promise<string | null>
+  /** Events after a number, ascending. `last_seq` is the thread's last stored number, `kept_from` the first that retention has left. */
+  listEvents(tenant: string, query: EventQuery): Promise<{ events: LogEvent[]; last_seq: number; kept_from: number }>
   /** A value inside one event's payload, or undefined. */
   eventValue(ref: ThreadRef, seq: number, path: string[]): Promise<Json | undefined>
 }
@@ -180,7 +268,7 @@ export type StagedKey = ThreadRef & { run_id: string; step: number; attempt: num
 /** What the workflow's own activities need. */
 export interface EngineRows {
   /** See LoadResult; `settings` is the caller's to add. */
-  load(ref: ThreadRef): Promise<Omit<Extract<LoadResult, { status: 'loaded' }>, 'settings'> | { status: 'deleted' }>
+  load(ref: LoadInput): Promise<Omit<Extract<LoadResult, { status: 'loaded' }>, 'settings'> | { status: 'deleted' }>
   /** One transaction; on `stored`, also returns the new events in their stored form, references resolved. */
   persist(batch: PersistBatch): Promise<PersistResult & { events?: LogEvent[] }>
   /** Writes or replaces parts of an attempt's output; they become visible only through a persisted event. */

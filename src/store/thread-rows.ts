@@ -1,37 +1,22 @@
 import { sql, type SelectQueryBuilder } from 'kysely'
+import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
-import { toJsonText } from './json-text.ts'
+import { forkThread } from './fork.ts'
 import { decodeCursor, toPage } from './page.ts'
 import type { Tables, Tx } from './schema.ts'
-import type { NewThread, Page, PageRequest, ThreadFilter, ThreadRow, ThreadRows } from './store.ts'
+import type { Page, PageRequest, ThreadFilter, ThreadRow, ThreadRows } from './store.ts'
+import { createThread, THREAD_COLUMNS } from './thread-create.ts'
 import { deleteThread, patchThread } from './thread-tree.ts'
-
-const COLUMNS = [
-  'tenant',
-  'id',
-  'title',
-  'resource_id',
-  'parent_thread_id',
-  'custom',
-  'status',
-  'agent_id',
-  'active_run_id',
-  'message_count',
-  'queue_revision',
-  'parked',
-  'last_seq',
-  'created_at',
-  'updated_at',
-] as const
 
 export function threadRows(database: Database): ThreadRows {
   return {
-    create: (tenant, thread) => database.transaction((tx) => create(tx, tenant, thread)),
+    create: (tenant, thread) => database.transaction((tx) => createThread(tx, tenant, thread)),
+    fork: (tenant, source, at, thread) => database.transaction((tx) => forkThread(tx, tenant, { source, at, thread })),
     get: (tenant, id) =>
       database.run(async (db) => {
         const row = await db
           .selectFrom('weft.threads')
-          .select([...COLUMNS, 'deleted_at'])
+          .select([...THREAD_COLUMNS, 'deleted_at'])
           .where('tenant', '=', tenant)
           .where('id', '=', id)
           .executeTakeFirst()
@@ -73,6 +58,16 @@ export function threadRows(database: Database): ThreadRows {
           .execute(),
       )
     },
+    lastSeqs: async (refs) => {
+      if (refs.length === 0) return []
+      const { rows } = await database.run((db) =>
+        sql<ThreadRef & { last_seq: number }>`
+          select t.tenant, t.id as thread_id, t.last_seq
+          from unnest(${refs.map((ref) => ref.tenant)}::text[], ${refs.map((ref) => ref.thread_id)}::text[]) as r (tenant, id)
+          join weft.threads t on t.tenant = r.tenant and t.id = r.id and t.deleted_at is null`.execute(db),
+      )
+      return rows
+    },
     listOpen: ({ updated_before, limit, after }) =>
       database.run((db) =>
         db
@@ -93,59 +88,20 @@ export function threadRows(database: Database): ThreadRows {
   }
 }
 
-async function create(tx: Tx, tenant: string, thread: NewThread): ReturnType<ThreadRows['create']> {
-  const parent = thread.parent_thread_id ?? null
-  if (parent !== null) {
-    const found = await tx
-      .selectFrom('weft.threads')
-      .select('id')
-      .where('tenant', '=', tenant)
-      .where('id', '=', parent)
-      .where('deleted_at', 'is', null)
-      .forShare() // it must not be deleted before this one stands under it
-      .executeTakeFirst()
-    if (found === undefined && (await statusOf(tx, tenant, thread.id)) === null) return { status: 'parent_not_found' }
-  }
-  const now = Date.now()
-  const inserted = await tx
-    .insertInto('weft.threads')
-    .values({
-      tenant,
-      id: thread.id,
-      title: thread.title ?? null,
-      resource_id: thread.resource_id ?? null,
-      parent_thread_id: parent,
-      custom: toJsonText(thread.custom ?? {}),
-      created_at: now,
-      updated_at: now,
-    })
-    .onConflict((conflict) => conflict.columns(['tenant', 'id']).doNothing())
-    .returning(COLUMNS)
-    .executeTakeFirst()
-  if (inserted !== undefined) return { status: 'created', thread: inserted }
-  return { status: (await statusOf(tx, tenant, thread.id)) ?? 'exists' }
-}
-
-async function statusOf(tx: Tx, tenant: string, id: string): Promise<'exists' | 'deleted' | null> {
-  const row = await tx
+function readThread(tx: Tx, tenant: string, id: string): Promise<ThreadRow> {
+  return tx
     .selectFrom('weft.threads')
-    .select('deleted_at')
+    .select(THREAD_COLUMNS)
     .where('tenant', '=', tenant)
     .where('id', '=', id)
-    .executeTakeFirst()
-  if (row === undefined) return null
-  return row.deleted_at === null ? 'exists' : 'deleted'
-}
-
-function readThread(tx: Tx, tenant: string, id: string): Promise<ThreadRow> {
-  return tx.selectFrom('weft.threads').select(COLUMNS).where('tenant', '=', tenant).where('id', '=', id).executeTakeFirstOrThrow()
+    .executeTakeFirstOrThrow()
 }
 
 async function list(database: Database, tenant: string, filter: ThreadFilter, page: PageRequest): Promise<Page<ThreadRow>> {
   const after = decodeCursor(page.cursor)
   return database.run(async (db) => {
     const all = filtered(db.selectFrom('weft.threads').where('tenant', '=', tenant).where('deleted_at', 'is', null), filter)
-    let query = all.select(COLUMNS).orderBy('updated_at', 'desc').orderBy('id', 'desc')
+    let query = all.select(THREAD_COLUMNS).orderBy('updated_at', 'desc').orderBy('id', 'desc')
     if (after !== null) query = query.where(sql<boolean>`(updated_at, id) < (${after.at}::bigint, ${after.id}::text)`)
     const rows = await query
       .limit(page.limit + 1)

@@ -1,9 +1,13 @@
 import { sql } from 'kysely'
 import { toJsonText } from './json-text.ts'
+import { keepForks, lockLineage } from './lineage.ts'
 import type { Tx } from './schema.ts'
 import type { ThreadPatch, ThreadRows } from './store.ts'
 
-const OWNED = ['events', 'messages', 'pending', 'runs', 'dispatches', 'tickets', 'staged', 'snapshots', 'commands'] as const
+const OWNED = [
+  ...(['events', 'messages', 'pending', 'runs', 'dispatches', 'tickets', 'staged', 'snapshots', 'commands'] as const),
+  ...(['lineage', 'webhook_deliveries', 'lost', 'traces'] as const),
+] as const
 
 /** Applies a patch to one thread; `null` when there is no such thread. Nothing is written on `cycle` and the like. */
 export async function patchThread(
@@ -67,6 +71,7 @@ export async function deleteThread(
   id: string,
   children: 'detach' | 'reject' | 'cascade',
 ): ReturnType<ThreadRows['delete']> {
+  await lockLineage(tx, tenant, 'delete')
   // In the order of ids, so that two deletions that meet cannot wait for each other.
   const { rows } = await sql<{ id: string }>`
     with recursive down (id) as (
@@ -85,6 +90,7 @@ export async function deleteThread(
       .where('parent_thread_id', '=', id)
       .execute()
   }
+  await keepForks(tx, tenant, ids)
   for (const table of OWNED)
     await tx.deleteFrom(`weft.${table}`).where('tenant', '=', tenant).where('thread_id', 'in', ids).execute()
   const now = Date.now()
@@ -94,6 +100,8 @@ export async function deleteThread(
       title: null,
       resource_id: null,
       parent_thread_id: null,
+      forked_from_thread_id: null,
+      forked_at_seq: null,
       custom: '{}',
       status: 'idle' as const,
       active_run_id: null,

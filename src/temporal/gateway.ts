@@ -1,5 +1,6 @@
 import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
+import type { ReconcileStatus } from '../thread/repair/ports.ts'
 import type { Answer } from '../thread/reply.ts'
 
 /**
@@ -22,6 +23,14 @@ export interface ThreadGateway {
   workflowId(ref: ThreadRef): string
   /** Whether Temporal answers, for /health. */
   ping(): Promise<void>
+}
+
+/** Starts repairs and tells what became of them (see docs/reconcile.md). */
+export interface Reconciler {
+  /** A tenant has one repair at a time: `already_running` gives the one that is under way instead of another. */
+  start(tenant: string, thread_id?: string): Promise<{ id: string; already_running: boolean }>
+  /** Null for an id that is not, or not any more, known. */
+  status(tenant: string, id: string): Promise<ReconcileStatus | null>
 }
 
 /** No answer from Temporal or from a worker in time. `retry_after_ms` is a hint for Retry-After. */

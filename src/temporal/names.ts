@@ -2,6 +2,9 @@ import type { ThreadRef } from '../thread/ports.ts'
 
 export { TASK_QUEUE, THREAD_WORKFLOW } from '../thread/names.ts'
 
+/** What the schedule starts: one repair for each tenant. */
+export const RECONCILE_WORKFLOW = 'reconcileAll'
+export const RECONCILE_SCHEDULE = 'weft-reconcile'
 /**
  * How every thread is started. A task that died with its worker is given out again after `workflowTaskTimeout`, and
  * until then every command on its thread waits; the longest that a task takes by itself is a second of local activity.

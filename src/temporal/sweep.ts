@@ -1,7 +1,8 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client'
+import type { Client } from '@temporalio/client'
 import type { OpenThread, Store } from '../store/store.ts'
 import { forgetDeleted } from './forget.ts'
-import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, WAKE, workflowIdOf } from './names.ts'
+import { TASK_QUEUE } from './names.ts'
+import { wakeIfGone } from './thread-workflows.ts'
 
 export type SweepOptions = {
   store: Store
@@ -50,15 +51,7 @@ async function sweep(store: Store, client: Client, stopped: () => boolean): Prom
   let woken = 0
   for await (const { tenant, id } of openThreads(store)) {
     if (stopped()) break
-    const workflowId = workflowIdOf({ tenant, thread_id: id })
-    if (await isRunning(client, workflowId)) continue
-    await client.workflow.signalWithStart(THREAD_WORKFLOW, {
-      ...startOptions({ tenant, thread_id: id }, TASK_QUEUE),
-      args: [],
-      signal: WAKE,
-      signalArgs: [{}],
-    })
-    woken += 1
+    if (await wakeIfGone(client, { tenant, thread_id: id }, TASK_QUEUE)) woken += 1
   }
   return woken
 }
@@ -71,14 +64,5 @@ async function* openThreads(store: Store): AsyncGenerator<OpenThread> {
     yield* page
     after = page.at(-1)
     if (page.length < PAGE) return
-  }
-}
-
-async function isRunning(client: Client, workflowId: string): Promise<boolean> {
-  try {
-    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING'
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false
-    throw error
   }
 }

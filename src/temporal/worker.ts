@@ -63,7 +63,7 @@ export async function bundleThreadWorkflow(): Promise<string> {
 
 function hashSources(): string {
   const hash = createHash('sha256')
-  for (const folder of ['workflows', 'src/thread', 'src/thread/rules']) {
+  for (const folder of ['workflows', 'src/thread', 'src/thread/rules', 'src/thread/repair']) {
     for (const name of readdirSync(join(ROOT, folder)).sort()) {
       if (name.endsWith('.ts')) hash.update(name).update(readFileSync(join(ROOT, folder, name)))
     }

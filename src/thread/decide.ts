@@ -4,6 +4,7 @@ import type { ThreadEvent } from './event.ts'
 import type { JsonObject } from './json.ts'
 import type { Report } from './ports.ts'
 import type { Rejection } from './reply.ts'
+import { adopted } from './rules/adopt.ts'
 import { overfull, roomFor } from './rules/admission.ts'
 import { cancel, interrupt, resumeQueue } from './rules/control.ts'
 import { decideTicket } from './rules/decision.ts'
@@ -54,10 +55,15 @@ function apply(draft: Draft, command: Command): JsonObject | Rejection {
 
 /** What a report of an effect, or the passing of time, does to a thread. A report that is out of date does nothing. */
 export function react(state: ThreadState, report: Report, context: Context): ThreadState {
+  // What is known of such a thread is not what the store has: nothing may be built on it.
+  if (state.needs_reconcile !== null) return state
   const draft = openDraft(state, context)
   switch (report.type) {
     case 'loaded':
       loaded(draft)
+      break
+    case 'adopted':
+      adopted(draft, report.beyond)
       break
     case 'model_done':
       modelDone(draft, report)

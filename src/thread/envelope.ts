@@ -2,8 +2,12 @@ import type { EventKind, ThreadEvent } from './event.ts'
 import { contentParts, messageKind } from './message.ts'
 import type { JsonObject } from './json.ts'
 
+/** Of the shape that the log shows events in; counted up when a reader of the one before would misread it. */
+export const EVENT_SCHEMA_VERSION = 1
+
 /** A canonical event as the log keeps and shows it. `occurred_at` in ms; `scopes` name the streams it belongs to. */
 export type LogEvent = {
+  schema_version: typeof EVENT_SCHEMA_VERSION
   event_seq: number
   kind: EventKind
   thread_id: string
@@ -27,6 +31,7 @@ export function toLogEvent(thread_id: string, event: ThreadEvent): LogEvent {
   if (event.run_id !== null) scopes.push({ type: 'run', id: event.run_id })
   const { correlation, key } = identify(thread_id, event)
   return {
+    schema_version: EVENT_SCHEMA_VERSION,
     event_seq: event.seq,
     kind: event.kind,
     thread_id,
@@ -57,9 +62,10 @@ function identify(thread_id: string, event: ThreadEvent): { correlation: string 
     case 'MailboxSubmitFailed':
       return { correlation: event.payload.dispatch_id, key: `${event.payload.dispatch_id}/${event.payload.attempt_count}` }
     case 'RunRescheduled': {
-      const { dispatch_id, attempt_count, tool_call_id, attempt } = event.payload
-      const call = tool_call_id === undefined ? '' : `/${tool_call_id}/${String(attempt)}`
-      return { correlation: dispatch_id, key: `${dispatch_id}/${attempt_count}${call}` }
+      // The dispatch counts the most attempts of any step, so a later step's retries can have one count.
+      const { dispatch_id, attempt_count, step, tool_call_id, attempt } = event.payload
+      const what = tool_call_id === undefined ? String(step) : `${step}/${tool_call_id}`
+      return { correlation: dispatch_id, key: `${dispatch_id}/${attempt_count}/${what}/${attempt}` }
     }
     // These can come more than once in an attempt, so their number is part of the key.
     case 'RunResumed':
@@ -103,6 +109,8 @@ function identify(thread_id: string, event: ThreadEvent): { correlation: string 
       return { correlation: event.run_id, key: `${thread_id}/${event.payload.pending_id}/${event.seq}` }
     case 'CommandRejected':
       return { correlation: event.payload.command_id, key: `${thread_id}/${event.seq}` }
+    case 'ThreadForked':
+      return { correlation: null, key: thread_id }
     case 'PendingReordered':
     case 'QueueParked':
     case 'QueueResumed':

@@ -185,6 +185,18 @@ export type Payloads = {
   }
   /** `state_patch`: merged key by key into the thread's shared state; null removes a key. */
   ThreadUpdated: { reason: 'remembered_approval' | 'state_patched'; allowed_tools?: string[]; state_patch?: JsonObject }
+  /**
+   * The first event of a thread that goes on from another's messages 1 to `at_message_seq`. `agent_id`: that of the
+   * run which that message belongs to; `state`: the shared state as of then, empty where the log that held it is gone.
+   */
+  ThreadForked: {
+    parent_thread_id: string
+    at_message_seq: number
+    message_count: number
+    last_message_id: string
+    agent_id: string | null
+    state: JsonObject
+  }
 }
 export type EventKind = keyof Payloads
 

@@ -54,6 +54,10 @@ function evolveThread(state: ThreadState, event: ThreadEvent): ThreadState {
       const { allowed_tools = state.allowed_tools, state_patch } = event.payload
       return { ...state, allowed_tools, shared: state_patch === undefined ? state.shared : patched(state.shared, state_patch) }
     }
+    case 'ThreadForked': {
+      const { at_message_seq, last_message_id, agent_id, state: shared } = event.payload
+      return { ...state, message_seq: at_message_seq, last_message_id, latest_agent_id: agent_id, shared }
+    }
     default:
       return state
   }

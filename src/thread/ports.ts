@@ -2,7 +2,7 @@ import type { Disposition, ThreadEvent } from './event.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { MessageInput } from './message.ts'
 import type { DispatchRecord, RunLimits, RunRecord, Usage } from './records.ts'
-import type { LedgerEntry, PendingEntry, Snapshot, ThreadSettings } from './state.ts'
+import type { LedgerEntry, PendingEntry, RunState, Snapshot, ThreadSettings } from './state.ts'
 
 /**
  * The effects a thread needs, as the workflow sees them. `activities/` satisfies this interface. It stands here and
@@ -10,13 +10,15 @@ import type { LedgerEntry, PendingEntry, Snapshot, ThreadSettings } from './stat
  * workflow code and so remove the fence against `process`, `fetch` and `setTimeout`.
  */
 export interface ThreadActivities {
-  loadThread(input: ThreadRef): Promise<LoadResult>
+  loadThread(input: LoadInput): Promise<LoadResult>
   persist(batch: ThreadBatch): Promise<PersistResult>
   runModelStep(input: ModelStepInput): Promise<ModelStepResult>
   runTool(input: ToolInput): Promise<ToolOutcome>
 }
 
 export type ThreadRef = { tenant: string; thread_id: string }
+/** `epoch`: the caller's own, which the store may have forgotten. */
+export type LoadInput = ThreadRef & { epoch?: number }
 
 /**
  * Loading takes the next epoch under a lock, so that an earlier life of the thread can write no more. A thread the
@@ -174,9 +176,21 @@ export type ToolOutcome =
 /** A message from a tool: read by its own run at `boundary` (`next_step` where nothing is said), and by no other. */
 export type StagedMessage = MessageInput & { boundary?: 'next_step' | 'on_natural_end' }
 
+/**
+ * What a thread knew beyond the store that it was loaded from: the numbers from `store_seq` on up to `known_seq`, its
+ * open runs and its pending messages that the store does not have.
+ */
+export type Beyond = {
+  known_seq: number
+  store_seq: number
+  runs: Pick<RunState, 'record' | 'dispatch'>[]
+  pending_ids: string[]
+}
+
 /** What effects report back into `decide`. */
 export type Report =
   | { type: 'loaded' }
+  | { type: 'adopted'; beyond: Beyond }
   | { type: 'model_done'; run_id: string; step: number; attempt: number; result: ModelStepResult }
   | { type: 'tool_done'; run_id: string; step: number; tool_call_id: string; attempt: number; outcome: ToolOutcome }
   | { type: 'tick' }

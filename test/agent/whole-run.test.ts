@@ -4,6 +4,7 @@ import { tool } from '../../src/agent/define-config.ts'
 import type { WeftConfig } from '../../src/agent/define-config.ts'
 import { exampleTools } from '../../src/agent/example-tools.ts'
 import type { Store } from '../../src/store/store.ts'
+import { checkStore } from '../support/check-everywhere.ts'
 import { Thread } from './whole-thread.ts'
 import { openStore } from './world.ts'
 
@@ -11,7 +12,10 @@ let store: Store
 beforeAll(async () => {
   store = await openStore()
 }, 60_000)
-afterAll(() => store.close())
+afterAll(async () => {
+  await checkStore(store)
+  await store.close()
+})
 
 const open = (config?: WeftConfig): Promise<Thread> => Thread.open(store, config)
 

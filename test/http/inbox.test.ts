@@ -35,6 +35,19 @@ describe('an inbox', () => {
     }
   })
 
+  it('takes all of a long step at once, however large, for somebody who has just come', async () => {
+    const bus = createInProcessBus()
+    const inbox = openInbox(bus, 't', 'x', new AbortController().signal)
+    const whole = delta(0, 'x'.repeat(4_000_000))
+    for (const frame of [delta(0, 'before'), whole, delta(4_000_000, 'after')]) bus.publish('t', frame)
+    await tick()
+    expect([await inbox.take(10), await inbox.take(10)]).toEqual([delta(0, 'before'), whole])
+    bus.publish('t', whole)
+    bus.publish('t', whole)
+    await tick()
+    expect(await inbox.take(10)).toBe('lost')
+  })
+
   it('wakes its reader for a frame, and when it is closed from either side', async () => {
     const bus = createInProcessBus()
     const gone = new AbortController()

@@ -144,6 +144,7 @@ export function describeBus(name: string, open: () => Promise<Ends>): void {
 
 export function event(seq: number, text: string, kind: LogEvent['kind'] = 'MessageCommitted', run_id = 'r'): LogEvent {
   return {
+    schema_version: 1,
     event_seq: seq,
     kind,
     thread_id: 'any',

@@ -33,7 +33,7 @@ const delta = (offset: number, text: string): LiveFrame => ({
 describeBus('the bus over Postgres', open)
 
 describe('a Postgres bus whose connection breaks', () => {
-  it('mends itself, and sends what waited', async () => {
+  it('mends itself, sends what waited, and tells its subscribers that they may have missed something', async () => {
     const { near, far } = await open()
     const heard = collect(far, 't', 'x')
     const admin = new pg.Client({ connectionString: postgres.url })
@@ -43,11 +43,12 @@ describe('a Postgres bus whose connection breaks', () => {
     )
     await admin.end()
     const deadline = Date.now() + 8_000
-    for (let n = 0; heard.frames.length === 0 && Date.now() < deadline; n++) {
+    for (let n = 0; !heard.frames.some(({ type }) => type === 'delta') && Date.now() < deadline; n++) {
       near.publish('t', delta(n, 'x'))
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    expect(heard.frames.length).toBeGreaterThan(0)
+    await heard.until(() => heard.frames.some(({ type }) => type === 'delta'))
+    expect(heard.frames.filter(({ type }) => type === 'missed')).toEqual([{ type: 'missed', thread_id: 'x' }])
     await near.close()
     await far.close()
   })

@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createClient } from '../http/support/client.ts'
+import { checkService } from '../support/check-everywhere.ts'
 import { eventually } from '../support/engine.ts'
 import { ask, createPlace } from '../support/program.ts'
 
@@ -30,6 +32,7 @@ test('a thread that waits goes on although all of the Temporal data were lost', 
     return run.status === 'done' ? run : undefined
   })
   expect(done.final_output).toContain('send_email returned')
+  await checkService(createClient(api))
 })
 
 type Run = { status: string; final_output: string | null; waiting: { tickets: { tool_call_id: string }[] } | null }

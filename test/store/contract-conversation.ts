@@ -45,13 +45,14 @@ export function conversationContract(store: () => Store): void {
       const stored = await store().engine.persist(batch(ref, epoch, [parked(1), committed(2, 1), parked(3), committed(4, 2)]))
       const list = (query: object): ReturnType<Store['conversation']['listEvents']> =>
         store().conversation.listEvents(ref.tenant, { thread_id: ref.thread_id, after_seq: 0, limit: 99, ...query })
-      expect(await list({})).toEqual({ events: stored.status === 'stored' && stored.events, last_seq: 4 })
+      expect(await list({})).toEqual({ events: stored.status === 'stored' && stored.events, last_seq: 4, kept_from: 1 })
       expect((await list({ after_seq: 1, limit: 2 })).events.map((one) => one.event_seq)).toEqual([2, 3])
       expect((await list({ run_id: 'run-1' })).events.map((one) => one.event_seq)).toEqual([2, 4])
-      expect(await list({ after_seq: 4 })).toEqual({ events: [], last_seq: 4 })
+      expect(await list({ after_seq: 4 })).toEqual({ events: [], last_seq: 4, kept_from: 1 })
       expect(await store().conversation.listEvents('other', { thread_id: ref.thread_id, after_seq: 0, limit: 9 })).toEqual({
         events: [],
         last_seq: 0,
+        kept_from: 1,
       })
     })
 

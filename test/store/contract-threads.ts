@@ -146,6 +146,7 @@ export function threadsContract(store: () => Store): void {
       expect(await store().conversation.listEvents(ref.tenant, { thread_id: ref.thread_id, after_seq: 0, limit: 9 })).toEqual({
         events: [],
         last_seq: 0,
+        kept_from: 1,
       })
       expect((await store().threads.list(ref.tenant, {}, { limit: 9 })).items).toEqual([])
       const key = { ...ref, run_id: 'r1', step: 1, attempt: 1 }

@@ -1,11 +1,13 @@
 import { conversationContract } from './contract-conversation.ts'
 import { keysContract } from './contract-keys.ts'
+import { forksContract } from './contract-forks.ts'
 import { pendingContract } from './contract-pending.ts'
 import { persistContract } from './contract-persist.ts'
 import { receiptsContract } from './contract-receipts.ts'
 import { refsContract } from './contract-refs.ts'
 import { threadsContract } from './contract-threads.ts'
 import { ticketsContract } from './contract-tickets.ts'
+import { webhooksContract } from './contract-webhooks.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /** What every store must do, whichever program serves its dialect. `store` is asked for inside tests. */
@@ -14,8 +16,10 @@ export function storeContract(store: () => Store): void {
   persistContract(store)
   refsContract(store)
   conversationContract(store)
+  forksContract(store)
   pendingContract(store)
   receiptsContract(store)
   ticketsContract(store)
   keysContract(store)
+  webhooksContract(store)
 }

@@ -19,13 +19,17 @@ import type { Store } from '../../src/store/store.ts'
 import { createGateway } from '../../src/temporal/client-gateway.ts'
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../src/temporal/embedded/embedded.ts'
 import type { ThreadGateway } from '../../src/temporal/gateway.ts'
+import { createReconciler } from '../../src/temporal/reconciler.ts'
+import { createThreadWorkflows } from '../../src/temporal/thread-workflows.ts'
 import { createWorker } from '../../src/temporal/worker.ts'
 import type { Command } from '../../src/thread/command.ts'
 import type { LogEvent } from '../../src/thread/envelope.ts'
 import type { JsonObject } from '../../src/thread/json.ts'
 import type { ThreadRef } from '../../src/thread/ports.ts'
+import type { ReconcileStatus } from '../../src/thread/repair/ports.ts'
 import type { RunRecord } from '../../src/thread/records.ts'
 import type { ThreadSettings } from '../../src/thread/state.ts'
+import { checkStore } from './check-everywhere.ts'
 import { temporalCli } from './temporal-cli.ts'
 
 /** A real Temporal server of the test's own, without a UI, on a free port and files of its own. */
@@ -49,6 +53,9 @@ export type EngineOptions = {
   providers?: ProviderSettings
   timeout_ms?: number
   task_queue?: string
+  /** Of a test that breaks logs on purpose: they are not checked when the engine is closed. */
+  broken_logs?: boolean
+  retention_ms?: number
 }
 
 /** Store, worker and gateway in this process, over a Temporal server that is there already. */
@@ -106,6 +113,8 @@ export class Engine {
       settings: all,
       worker_id: 'test',
       logger: quiet,
+      threads: createThreadWorkflows(this.client, task_queue),
+      retention_ms: this.#options.retention_ms ?? null,
     })
     const connection = await NativeConnection.connect({ address })
     const worker = await createWorker({
@@ -132,7 +141,21 @@ export class Engine {
     await this.stopWorker()
     await this.bus.close()
     await this.client.connection.close()
-    if (this.#options.store === undefined) await this.store.close()
+    try {
+      if (this.#options.broken_logs !== true) await checkStore(this.store)
+    } finally {
+      if (this.#options.store === undefined) await this.store.close()
+    }
+  }
+
+  /** A repair from its beginning to its end. */
+  async reconcile(thread_id?: string): Promise<ReconcileStatus> {
+    const reconciler = createReconciler(this.client, this.#options.task_queue)
+    const { id } = await reconciler.start('default', thread_id)
+    return eventually(async () => {
+      const status = await reconciler.status('default', id)
+      return status === null || status.status === 'running' ? undefined : status
+    })
   }
 
   ref(thread_id: string): ThreadRef {

@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createClient } from '../http/support/client.ts'
+import { checkService } from './check-everywhere.ts'
 import { ROOT } from './sources.ts'
 
 export type Facts = { api: string; temporal: string; temporal_ui: string; temporal_cli: string; pid: number }
@@ -94,7 +96,7 @@ export function temporalPid(dataDir: string): number {
 }
 
 /**
- * Runs an agent through the API and gives its answer as text. A thread whose worker was killed in the middle of a
+ * Runs an agent through the API and gives its answer as text, once every log there is in order. A thread whose worker was killed in the middle of a
  * workflow task answers once that task has timed out (10 s); until then it says 503, and the same request is sent again.
  */
 export async function ask(api: string, thread_id: string, content: string): Promise<string> {
@@ -106,6 +108,8 @@ export async function ask(api: string, thread_id: string, content: string): Prom
       body: JSON.stringify({ agent_id: 'default', thread_id, messages: [{ role: 'user', content }] }),
     })
     const answer = await response.text()
-    if (response.status !== 503 || Date.now() > deadline) return answer
+    if (response.status === 503 && Date.now() < deadline) continue
+    if (response.ok) await checkService(createClient(api))
+    return answer
   }
 }

@@ -1,11 +1,19 @@
+import { afterEach } from 'vitest'
 import type { Command, Context } from '../../src/thread/command.ts'
 import { decide, isRejection, react } from '../../src/thread/decide.ts'
+import { toLogEvent } from '../../src/thread/envelope.ts'
 import type { EventKind, ThreadEvent } from '../../src/thread/event.ts'
 import type { JsonObject } from '../../src/thread/json.ts'
 import type { CallPlan, ModelStepResult, Report, ToolOutcome } from '../../src/thread/ports.ts'
 import type { Rejection } from '../../src/thread/reply.ts'
 import { emptyThread } from '../../src/thread/state-init.ts'
 import type { RunState, ThreadState } from '../../src/thread/state.ts'
+import { checkLog } from '../support/check-log.ts'
+
+const made: Given[] = []
+afterEach(() => {
+  for (const thread of made.splice(0)) checkLog(thread.log.map((event) => toLogEvent('t1', event)))
+})
 
 /** Given/when/then for the core: a thread that is told things, with a clock that the test moves. */
 export class Given {
@@ -14,8 +22,13 @@ export class Given {
   events: ThreadEvent[] = []
   #seed = 0
 
-  constructor(state?: ThreadState) {
+  /** Everything that has happened, from the first event on. */
+  readonly log: ThreadEvent[] = []
+
+  /** `checked`: its log is checked when the test ends, as that of every new thread is. */
+  constructor(state?: ThreadState, checked = state === undefined) {
     this.state = state ?? emptyThread('default', 't1', SETTINGS)
+    if (checked) made.push(this)
   }
 
   context(): Context {
@@ -28,20 +41,32 @@ export class Given {
     const before = this.state.event_seq
     const decision = decide(this.state, command, this.context())
     this.state = decision.state
-    this.events = this.state.unstored.events.filter((event) => event.seq > before)
+    this.#happened(before)
     return decision.result
   }
 
   report(report: Report): void {
     const before = this.state.event_seq
     this.state = react(this.state, report, this.context())
-    this.events = this.state.unstored.events.filter((event) => event.seq > before)
+    this.#happened(before)
   }
 
   say(content: string, more: Partial<Extract<Command, { type: 'submit' }>> = {}): string {
     const result = this.when({ type: 'submit', mode: 'queue', messages: [{ role: 'user', content }], ...more })
     if (isRejection(result)) throw new Error(`refused: ${result.code} ${result.message}`)
     return String(result['run_id'])
+  }
+
+  /** A state that something else than a command or a report has led to. */
+  take(state: ThreadState): void {
+    const before = this.state.event_seq
+    this.state = state
+    this.#happened(before)
+  }
+
+  #happened(before: number): void {
+    this.events = this.state.unstored.events.filter((event) => event.seq > before)
+    this.log.push(...this.events)
   }
 
   /** The open step's model call comes back. */

@@ -54,6 +54,7 @@ export function dispatchRoutes(): Route[] {
       problems: [
         'dispatch_not_found',
         'not_dead_letter',
+        'message_not_found',
         'unknown_agent',
         'payload_too_large',
         'queue_full',
@@ -110,6 +111,8 @@ async function inputOf(context: HttpContext, run: RunRecord): Promise<MessageInp
   const messages = rows.map(copyOf)
   checkSizes(messages)
   if (messages.length <= MAX_MESSAGES_PER_SUBMIT && messages.length > 0) return messages
+  if (messages.length === 0)
+    throw new HttpProblem('message_not_found', 'What this run was to read is not known any more. Send it again as a new message.')
   const detail = `The run has read ${String(messages.length)} messages; at most ${String(MAX_MESSAGES_PER_SUBMIT)} can be queued at once. Send what matters as a new message.`
   throw new HttpProblem('payload_too_large', detail)
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { eventJsonSchema } from '../../events/json-schema.ts'
 import { decodeEventCursor, eventCursor } from '../cursors.ts'
 import { requireRun, requireThread } from '../lookup.ts'
 import type { HttpContext } from '../options.ts'
@@ -17,6 +18,29 @@ type Source = { thread_id: string; run_id?: string; scope: string }
 type Kind = 'run' | 'thread'
 
 export function eventRoutes(): Route[] {
+  return [schemaRoute(), ...logRoutes()]
+}
+
+function schemaRoute(): Route {
+  return route({
+    method: 'get',
+    path: '/v1/events/schema',
+    tag: 'Events',
+    summary: 'The JSON Schema of every kind of event',
+    responses: {
+      '200': { description: 'JSON Schema 2020-12', media: { 'application/schema+json': z.record(z.string(), z.json()) } },
+    },
+    problems: [],
+    handle: () => ({
+      kind: 'text',
+      status: 200,
+      body: JSON.stringify(eventJsonSchema()),
+      type: 'application/schema+json; charset=utf-8',
+    }),
+  })
+}
+
+function logRoutes(): Route[] {
   return (['thread', 'run'] as const).flatMap((kind) => {
     const common = {
       params: z.object({ id: kind === 'run' ? anyId : threadId }),
@@ -55,11 +79,20 @@ async function list(
 ): Promise<HttpResponse> {
   const { scope, ...source } = await sourceOf(context, kind, input.params.id)
   const after_seq = input.query.cursor === undefined ? 0 : decodeEventCursor(scope, input.query.cursor)
-  if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
+  if (input.query.cursor !== undefined) await checkReach(context, source.thread_id, after_seq, input.query.cursor)
   const limit = input.query.limit ?? DEFAULT_LIMIT
-  const { events } = await context.store.conversation.listEvents(context.tenant, { ...source, after_seq, limit: limit + 1 })
+  const { kinds } = input.query
+  const query = { ...source, ...(kinds === undefined ? {} : { kinds }), after_seq, limit: limit + 1 }
+  const { events, last_seq } = await context.store.conversation.listEvents(context.tenant, query)
   const shown = events.slice(0, limit)
-  const next_cursor = eventCursor(scope, shown.at(-1)?.event_seq ?? after_seq)
+  const last = shown.at(-1)
+  // Of a few kinds, what lies behind the last one shown has been looked at as well.
+  const beyond = kinds !== undefined && events.length <= limit && last_seq > (last?.event_seq ?? after_seq)
+  const next_cursor = beyond
+    ? eventCursor(scope, last_seq)
+    : last === undefined
+      ? (input.query.cursor ?? eventCursor(scope, 0))
+      : eventCursor(scope, last.event_seq, last.occurred_at)
   return json({ items: shown.map((event) => presentEvent(event, scope)), next_cursor, has_more: events.length > limit, limit })
 }
 
@@ -72,9 +105,9 @@ async function follow(
   const source = await sourceOf(context, kind, input.params.id)
   const cursor = resumeCursor(input.query.cursor, input.headers)
   const after_seq = cursor === undefined ? 0 : decodeEventCursor(source.scope, cursor)
-  if (after_seq > 0) await checkReach(context, source.thread_id, after_seq)
+  if (cursor !== undefined) await checkReach(context, source.thread_id, after_seq, cursor)
   const inbox = listen(context, source.thread_id, input.gone)
-  return { kind: 'stream', run: streamEvents.bind(null, context, { ...source, after_seq, inbox }) }
+  return { kind: 'stream', run: streamEvents.bind(null, context, { ...source, kinds: input.query.kinds, after_seq, inbox }) }
 }
 
 async function sourceOf(context: HttpContext, kind: Kind, id: string): Promise<Source> {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { MessageFilter } from '../../store/store.ts'
 import { sendCommand, submitCommand, type Submitted } from '../commands.ts'
 import { idempotencyKey } from '../idempotency.ts'
+import { forgotten } from '../forgotten.ts'
 import { checkAgent, refOf, requireThread } from '../lookup.ts'
 import { pageFrame, pageRequest } from '../paging.ts'
 import { presentMessage, presentReceipt } from '../present.ts'
@@ -80,9 +81,13 @@ export function messageRoutes(): Route[] {
       problems: [...GONE, 'message_not_found'],
       async handle(context, { params: { id, mid } }) {
         await requireThread(context, id)
-        const receipt = await context.store.conversation.receipt(refOf(context, id), mid)
+        const ref = refOf(context, id)
+        const receipt = await context.store.conversation.receipt(ref, mid)
         if (receipt !== null) return json(presentReceipt(receipt))
-        throw new HttpProblem('message_not_found', 'No message with this id was sent to this thread.')
+        throw new HttpProblem(
+          'message_not_found',
+          `No message with this id was sent to this thread.${await forgotten(context, ref)}`,
+        )
       },
     }),
   ]

@@ -10,11 +10,12 @@ import { HttpProblem } from '../problems.ts'
 import { json } from '../response.ts'
 import { route, type Route } from '../route.ts'
 import { anyId, listOf, threadId } from '../schemas/common.ts'
-import { runEvent, runStreamQuery } from '../schemas/events.ts'
+import { runEvent, runStreamQuery, threadRunEvent, threadStreamQuery } from '../schemas/events.ts'
 import { runQuery, runRecord, waitQuery } from '../schemas/runs.ts'
 import { checkStreams, listen } from '../streams/listen.ts'
 import type { StreamStart } from '../streams/opening.ts'
 import { runScope, streamRun } from '../streams/run-stream.ts'
+import { streamThread, threadScope, type ThreadStreamStart } from '../streams/thread-stream.ts'
 import { waitForRun } from '../streams/wait.ts'
 import { checkReach, resumeCursor } from '../resume.ts'
 
@@ -78,11 +79,30 @@ export function runRoutes(): Route[] {
         const { thread_id } = await requireRun(context, id)
         const cursor = resumeCursor(query.cursor, headers)
         const seq = cursor === undefined ? null : decodeEventCursor(runScope(id), cursor)
-        if (seq !== null) await checkReach(context, thread_id, seq)
+        if (seq !== null) await checkReach(context, thread_id, seq, cursor)
         const start: StreamStart = seq !== null ? { from: 'after', seq } : { from: query.from ?? 'join' }
         const inbox = listen(context, thread_id, gone)
         const run = streamRun.bind(null, context, { thread_id, run_id: id, start, ends_on_wait: false, inbox })
         return { kind: 'stream', headers: { 'Content-Location': `/v1/runs/${id}` }, run }
+      },
+    }),
+    route({
+      ...byThread,
+      method: 'get',
+      path: '/v1/threads/:id/stream',
+      summary: 'Watch all runs of a thread',
+      query: threadStreamQuery,
+      responses: { '200': { description: 'Native run events', media: { 'text/event-stream': threadRunEvent } } },
+      problems: [...GONE, 'invalid_cursor', 'cursor_expired', 'too_many_streams'],
+      async handle(context, { params: { id }, query, headers, gone }) {
+        checkStreams(context)
+        const { id: thread_id } = await requireThread(context, id)
+        const cursor = resumeCursor(query.cursor, headers)
+        const seq = cursor === undefined ? null : decodeEventCursor(threadScope(thread_id), cursor)
+        if (seq !== null) await checkReach(context, thread_id, seq)
+        const start: ThreadStreamStart = seq !== null ? { from: 'after', seq } : { from: query.from ?? 'join' }
+        const inbox = listen(context, thread_id, gone)
+        return { kind: 'stream', run: streamThread.bind(null, context, { thread_id, start, inbox }) }
       },
     }),
     route({

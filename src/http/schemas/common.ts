@@ -32,11 +32,7 @@ export const actor = z
   .strictObject({ id: z.string().min(1).max(256).optional(), name: z.string().min(1).max(256).optional() })
   .meta({ id: 'Actor', description: 'Who acts, as the caller says; it is kept in the log' })
 
-export const timestamp = z.iso
-  .datetime()
-  .meta({ description: 'RFC 3339, UTC, with milliseconds', example: '2025-01-31T12:00:00.000Z' })
-export const json = z.json().meta({ id: 'Json', description: 'Any JSON value' })
-export const jsonObject = z.record(z.string(), z.json()).meta({ id: 'JsonObject', description: 'A JSON object' })
+export { json, jsonObject, timestamp } from '../../events/fields.ts'
 
 const ALIASES: Readonly<Record<string, string>> = {
   agentId: 'agent_id',

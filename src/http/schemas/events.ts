@@ -1,29 +1,40 @@
 import { z } from 'zod'
-import { cursor, json, jsonObject, limit, timestamp } from './common.ts'
-import { ticket } from './runs.ts'
+import { ticket } from '../../events/fields.ts'
+import { EVENT_KINDS, eventSchema, isEventKind } from '../../events/schemas.ts'
+import { cursor, json, jsonObject, limit } from './common.ts'
 
-export const logEvent = z
-  .object({
-    event_seq: z.int(),
-    kind: z.string(),
-    thread_id: z.string(),
-    run_id: z.string().nullable(),
-    scopes: z.array(z.object({ type: z.enum(['thread', 'run']), id: z.string() })),
-    visibility: z.enum(['public', 'internal']),
-    correlation_id: z.string().nullable(),
-    causation_id: z.string().nullable(),
-    idempotency_key: z.string(),
-    occurred_at: timestamp,
-    cursor: z.string(),
-    payload: jsonObject,
-  })
-  .meta({ id: 'Event' })
+export const logEvent = eventSchema
 export const eventList = z.object({ items: z.array(logEvent), next_cursor: z.string(), has_more: z.boolean(), limit: z.int() })
-export const eventQuery = z.object({ limit, cursor })
-export const eventStreamQuery = z.object({ cursor })
+const kinds = z
+  .string()
+  .transform((text) => text.split(','))
+  .transform((names, context) => {
+    const unknown = names.filter((name) => !isEventKind(name))
+    if (unknown.length === 0) return names.filter(isEventKind)
+    const shown = unknown.slice(0, 5).map((name) => `"${name.slice(0, 100)}"`)
+    context.addIssue(
+      `must name kinds of events with commas between; there is no ${shown.join(', ')}. There are ${EVENT_KINDS.join(', ')}`,
+    )
+    return z.NEVER
+  })
+  .optional()
+  .meta({
+    description: 'Only events of these kinds, with commas between; cursors stay those of the whole log',
+    example: 'RunStarted,RunFinished',
+    override: { type: 'string' },
+  })
+export const eventQuery = z.object({ limit, cursor, kinds })
+export const eventStreamQuery = z.object({ cursor, kinds })
 export const runStreamQuery = z.object({
   cursor,
   from: z.enum(['start']).optional().meta({ description: 'Replay the run from its beginning instead of joining its open step' }),
+})
+export const threadStreamQuery = z.object({
+  cursor,
+  from: z
+    .enum(['start'])
+    .optional()
+    .meta({ description: 'Replay all runs from the first instead of joining where the thread is' }),
 })
 
 const tool_result = z.object({
@@ -69,6 +80,8 @@ export const runEvent = z
   ])
   .meta({ id: 'RunEvent' })
 export type RunEvent = z.infer<typeof runEvent>
+/** The same on a thread's stream: every frame says whose it is. */
+export const threadRunEvent = runEvent.and(z.object({ run_id: id }))
 
 export const agentView = z
   .object({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ticket } from '../../events/fields.ts'
 import { actor, anyId, flag, json, jsonObject, milliseconds, page, threadId, timestamp, transportId } from './common.ts'
 import { messageInputs } from './messages.ts'
 import { overrides, queuePolicy } from './submit.ts'
@@ -19,17 +20,6 @@ const termination = z.object({ type: z.string(), value: json.optional() }).meta(
   id: 'Termination',
   description: 'natural_end, stopped, cancelled, blocked, error, coalesced or superseded; suspended on a stream that pauses',
 })
-export const ticket = z
-  .object({
-    ticket_id: z.string(),
-    tool_call_id: z.string(),
-    tool_name: z.string(),
-    arguments: json,
-    reason: z.enum(['tool_permission', 'user_input', 'external_event']),
-    created_at: timestamp,
-    expires_at: timestamp.optional(),
-  })
-  .meta({ id: 'Ticket' })
 export const runRecord = z
   .object({
     run_id: z.string(),

@@ -11,6 +11,11 @@ export const postThread = z.object({
   parent_thread_id: threadId.nullable().optional(),
   custom: jsonObject.optional(),
 })
+export const postFork = postThread.extend({
+  at_message_seq: z
+    .int({ error: 'must be a whole number: the message_seq of the last message that the fork has' })
+    .min(1, 'must be at least 1; for a thread without a history use POST /v1/threads'),
+})
 export const patchThread = z.object({
   title: title.optional(),
   resource_id: resource.nullable().optional(),
@@ -29,6 +34,10 @@ export const threadView = z
     metadata: z.object({ title: z.string().nullable(), created_at: timestamp, updated_at: timestamp, custom: jsonObject }),
     resource_id: z.string().nullable(),
     parent_thread_id: z.string().nullable(),
+    forked_from: z
+      .object({ thread_id: z.string(), at_message_seq: z.int() })
+      .nullable()
+      .meta({ description: 'Whose history it began with, up to which message; null where it is no fork' }),
     status,
     agent_id: z.string().nullable(),
     active_run_id: z.string().nullable(),

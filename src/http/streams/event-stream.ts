@@ -1,3 +1,4 @@
+import type { EventKind } from '../../thread/event.ts'
 import type { HttpContext } from '../options.ts'
 import { presentEvent } from '../present.ts'
 import type { Inbox } from './inbox.ts'
@@ -8,24 +9,31 @@ export type EventStreamOptions = {
   thread_id: string
   /** Only this run's events; the stream then ends with the run. */
   run_id?: string | undefined
+  /** Only events of these kinds. */
+  kinds?: readonly EventKind[] | undefined
   after_seq: number
   /** Scope of the cursors that the frames carry. */
   scope: string
   inbox: Inbox
 }
 
+const ENDS: readonly EventKind[] = ['RunFinished', 'RunErrored']
+
 /** Writes canonical events after a number, then follows, until the run ends, the thread is deleted or the reader goes. */
 export async function streamEvents(context: HttpContext, options: EventStreamOptions, sink: FrameSink): Promise<void> {
-  const { thread_id, run_id, after_seq, scope, inbox } = options
+  const { thread_id, run_id, kinds, after_seq, scope, inbox } = options
   let ended = false
   const log = createLogReader(context, {
     thread_id,
     run_id,
+    // The end of the run ends the stream, whether or not it is shown.
+    kinds: kinds !== undefined && run_id !== undefined ? [...kinds, ...ENDS] : kinds,
     after_seq,
     signal: sink.signal,
     async deliver(events) {
-      ended ||= run_id !== undefined && events.some(({ kind }) => kind === 'RunFinished' || kind === 'RunErrored')
+      ended ||= run_id !== undefined && events.some(({ kind }) => ENDS.includes(kind))
       for (const event of events) {
+        if (kinds?.includes(event.kind) === false) continue
         const data = presentEvent(event, scope)
         await sink.send([{ data, id: data['cursor'] as string }])
       }
@@ -33,19 +41,23 @@ export async function streamEvents(context: HttpContext, options: EventStreamOpt
   })
   try {
     let there = await log.catchUp()
-    if (!ended && run_id !== undefined && after_seq > 0) ended = await hasEnded(context, run_id, thread_id)
+    if (!ended && run_id !== undefined && (await hasEnded(context, run_id, thread_id))) {
+      // What it has written since the log was read; its end itself may have been dropped for its age.
+      there = await log.catchUp()
+      ended = true
+    }
     while (there && !ended && !sink.signal.aborted) {
-      const frame = await inbox.take(context.limits.poll_ms)
+      const frame = await inbox.take()
       if (frame === 'closed') break
-      if (frame === 'idle' || frame === 'lost') there = await log.catchUp()
-      else if (frame.type === 'events') there = await log.take(frame)
+      if (frame === 'lost') there = await log.catchUp()
+      else if (frame !== 'idle' && frame.type === 'events') there = await log.take(frame)
     }
   } finally {
     inbox.close()
   }
 }
 
-/** For a cursor that stands behind the run's end: nothing will come. */
+/** For a cursor that stands behind the run's end, and a log that does not tell it any more: nothing will come. */
 async function hasEnded(context: HttpContext, run_id: string, thread_id: string): Promise<boolean> {
   const run = await context.store.conversation.getRun(context.tenant, run_id, thread_id).catch(() => null)
   return run?.status === 'done'

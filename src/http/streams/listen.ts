@@ -7,7 +7,18 @@ import { openInbox, type Inbox } from './inbox.ts'
  * before looking anything up, so that nothing falls between.
  */
 export function listen(context: HttpContext, thread_id: string, gone: AbortSignal): Inbox {
-  return openInbox(context.bus, context.tenant, thread_id, AbortSignal.any([gone, context.closing]))
+  const { bus, tenant, heads, turns, closing } = context
+  const signal = AbortSignal.any([gone, closing])
+  const inbox = openInbox(bus, tenant, thread_id, signal, turns)
+  const unwatch = heads.watch({ tenant, thread_id }, inbox)
+  signal.addEventListener('abort', unwatch, { once: true })
+  return {
+    ...inbox,
+    close() {
+      unwatch()
+      inbox.close()
+    },
+  }
 }
 
 /** Throws `too_many_streams`. Asked before anything is done for a stream's sake. */

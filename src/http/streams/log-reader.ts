@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { LiveFrame } from '../../live/bus.ts'
 import { StoreUnavailable } from '../../store/store.ts'
 import type { LogEvent } from '../../thread/envelope.ts'
+import type { EventKind } from '../../thread/event.ts'
 import type { HttpContext } from '../options.ts'
 
 /** Reads one thread's log in order, each event once, from the store or from what the bus brought. */
@@ -16,6 +17,8 @@ export type LogReaderOptions = {
   thread_id: string
   /** Only this run's events. */
   run_id?: string | undefined
+  /** Only events of these kinds. */
+  kinds?: readonly EventKind[] | undefined
   after_seq: number
   signal: AbortSignal
   /** Gets events in order; its promise holds up the reading, so a slow reader is not read ahead of. */
@@ -26,24 +29,30 @@ const PAGE = 200
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 3_000
 
+/** Asks the store again and again while it is away; null once the signal has fired. */
+export async function patiently<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T | null> {
+  for (let pause = RETRY_MIN_MS; !signal.aborted; pause = Math.min(RETRY_MAX_MS, pause * 2)) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error
+      await delay(pause, undefined, { signal }).catch(() => {})
+    }
+  }
+  return null
+}
+
 export function createLogReader(context: Pick<HttpContext, 'store' | 'tenant'>, options: LogReaderOptions): LogReader {
-  const { thread_id, run_id, signal, deliver } = options
+  const { thread_id, run_id, kinds, signal, deliver } = options
+  const of = { ...(run_id === undefined ? {} : { run_id }), ...(kinds === undefined ? {} : { kinds }) }
+  const isWanted = (event: LogEvent): boolean =>
+    (run_id === undefined || event.run_id === run_id) && (kinds === undefined || kinds.includes(event.kind))
   /** Everything up to this number has been looked at. */
   let seen = options.after_seq
 
-  async function page(): Promise<{ events: LogEvent[]; last_seq: number } | null> {
-    let pause = RETRY_MIN_MS
-    for (;;) {
-      if (signal.aborted) return null
-      try {
-        const query = { thread_id, after_seq: seen, limit: PAGE }
-        return await context.store.conversation.listEvents(context.tenant, run_id === undefined ? query : { ...query, run_id })
-      } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error
-        await delay(pause, undefined, { signal }).catch(() => {})
-        pause = Math.min(RETRY_MAX_MS, pause * 2)
-      }
-    }
+  async function page(): Promise<{ events: LogEvent[]; last_seq: number; kept_from: number } | null> {
+    const query = { thread_id, ...of, after_seq: seen, limit: PAGE }
+    return await patiently(signal, () => context.store.conversation.listEvents(context.tenant, query))
   }
 
   async function pass(events: LogEvent[]): Promise<void> {
@@ -60,8 +69,14 @@ export function createLogReader(context: Pick<HttpContext, 'store' | 'tenant'>, 
       if (read === null) return true
       // A number that went back: the thread was deleted or the store restored. Nothing follows on from here.
       if (read.last_seq < seen) return false
+      // What would come next was dropped for its age while this reader was on its way.
+      if (seen > 0 && seen < read.kept_from - 1) return false
       await pass(read.events)
-      if (read.events.length < PAGE) return true
+      if (read.events.length < PAGE) {
+        // What others were about has been looked at with it.
+        seen = Math.max(seen, read.last_seq)
+        return true
+      }
     }
   }
 
@@ -72,7 +87,7 @@ export function createLogReader(context: Pick<HttpContext, 'store' | 'tenant'>, 
       const first = frame.events?.[0]
       if (frame.events === undefined || first === undefined || first.event_seq > seen + 1) return await catchUp()
       const fresh = frame.events.filter((event) => event.event_seq > seen)
-      const mine = run_id === undefined ? fresh : fresh.filter((event) => event.run_id === run_id)
+      const mine = fresh.filter(isWanted)
       seen = Math.max(seen, fresh.at(-1)?.event_seq ?? seen)
       if (mine.length > 0) await deliver(mine)
       return true

@@ -7,8 +7,8 @@ import { presentTicket } from '../present.ts'
 import type { RunEvent } from '../schemas/events.ts'
 import { openStep, type OpenStep } from './open-step.ts'
 
-/** A frame for the reader; `seq`: with this frame it has everything up to that event of the log. */
-export type Projected = { event: RunEvent; seq?: number }
+/** A frame for the reader; `seq`, `at`: with this frame it has everything up to that event of the log. */
+export type Projected = { event: RunEvent; seq?: number; at?: number }
 type StepFrame = Extract<LiveFrame, { run_id: string }>
 type Tickets = Extract<RunEvent, { event_type: 'run_waiting' }>['tickets']
 type P<K extends EventKind> = Payloads[K]
@@ -16,6 +16,8 @@ type P<K extends EventKind> = Payloads[K]
 export type ProjectionOptions = {
   /** The stream is to end when the run waits: `suspend` says so then, and no `run_waiting` comes before. */
   ends_on_wait: boolean
+  /** The run's parent, where the reader joins behind the event that tells of it. */
+  parent_run_id?: string | null
   /** The reader has seen the end of a step that paused no later than with this event. */
   closed_until?: number
 }
@@ -37,10 +39,10 @@ export interface RunProjection {
 }
 
 export function createRunProjection(run_id: string, options: ProjectionOptions): RunProjection {
-  let parent_run_id: string | null = null
+  let parent_run_id: string | null = options.parent_run_id ?? null
   let started = false
   let ended = false
-  let waiting: { seq: number; reason: string; tickets: Tickets } | null = null
+  let waiting: { seq: number; at: number; reason: string; tickets: Tickets } | null = null
   let gap = false
   /** The step on the stream; it stays open until the next begins or the run ends. */
   let open: OpenStep | null = null
@@ -99,19 +101,19 @@ export function createRunProjection(run_id: string, options: ProjectionOptions):
     return [{ event_type: 'stream_reset', reason }]
   }
 
-  function waits({ reason, tickets }: P<'RunWaiting'>, seq: number): RunEvent[] {
-    waiting = { seq, reason, tickets: tickets.map(presentTicket) as unknown as Tickets }
+  function waits({ reason, tickets }: P<'RunWaiting'>, { event_seq: seq, occurred_at: at }: LogEvent): RunEvent[] {
+    waiting = { seq, at, reason, tickets: tickets.map(presentTicket) as unknown as Tickets }
     if (seq <= (options.closed_until ?? 0)) open = null
     return options.ends_on_wait ? [] : [{ event_type: 'run_waiting', tickets: waiting.tickets }]
   }
 
   function suspend(): Projected[] {
     if (waiting === null || ended) return []
-    const { seq, reason, tickets } = waiting
+    const { seq, at, reason, tickets } = waiting
     const termination = { type: 'suspended', value: { reason, tickets } as Json }
     const frames = [...release(), ...closeStep()].map((event) => ({ event }))
     ended = true
-    return [...frames, { event: { event_type: 'run_finish', thread_id: thread, run_id, termination, tickets }, seq }]
+    return [...frames, { event: { event_type: 'run_finish', thread_id: thread, run_id, termination, tickets }, seq, at }]
   }
 
   let thread = ''
@@ -158,7 +160,7 @@ export function createRunProjection(run_id: string, options: ProjectionOptions):
         return [...release(), { event_type: 'tool_call_cancel', id, name, reason }]
       }
       case 'RunWaiting':
-        return [...release(), ...waits(payload as P<'RunWaiting'>, event.event_seq)]
+        return [...release(), ...waits(payload as P<'RunWaiting'>, event)]
       case 'RunResumed':
         waiting = null
         return release()
@@ -187,7 +189,7 @@ export function createRunProjection(run_id: string, options: ProjectionOptions):
       const out: Projected[] = frames(event).map((frame) => ({ event: frame }))
       const last = out.at(-1)
       // While a frame is held back, the events so far are not all told.
-      if (last !== undefined && held === null) last.seq = event.event_seq
+      if (last !== undefined && held === null) Object.assign(last, { seq: event.event_seq, at: event.occurred_at })
       return out
     },
     live(frame) {

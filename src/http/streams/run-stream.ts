@@ -6,6 +6,7 @@ import { createLogReader } from './log-reader.ts'
 import { createRunProjection, type Projected } from './native-events.ts'
 import { createOpening, type StreamStart } from './opening.ts'
 import type { FrameSink } from './sse.ts'
+import { toldEnd } from './told-end.ts'
 
 export type RunStreamOptions = {
   thread_id: string
@@ -39,9 +40,9 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
 
   const send = (projected: readonly Projected[]): Promise<void> =>
     sink.send(
-      projected.map(({ event, seq }) => ({
+      projected.map(({ event, seq, at }) => ({
         data: event,
-        id: seq === undefined ? undefined : eventCursor(runScope(run_id), seq),
+        id: seq === undefined ? undefined : eventCursor(runScope(run_id), seq, at),
       })),
     )
   const deliver = async (events: LogEvent[]): Promise<void> => {
@@ -65,19 +66,26 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
   const log = createLogReader(context, { thread_id, run_id, after_seq: 0, signal: sink.signal, deliver })
   try {
     let there = await log.catchUp()
+    const end = projection.ended ? null : await toldEnd(context, thread_id, run_id)
+    if (end !== null) {
+      // It may have ended after the log was read; else the log does not tell it.
+      there = await log.catchUp()
+      await deliver([end])
+    }
     const rest = opening.finish(projection.ended)
     opening = null
     await send(rest)
     await suspend()
     sync()
     while (there && !projection.ended && !sink.signal.aborted) {
-      const frame = await inbox.take(context.limits.poll_ms)
+      const frame = await inbox.take()
       if (frame === 'closed') break
-      if (frame === 'idle' || frame === 'lost') {
+      if (frame === 'idle') continue
+      if (frame === 'lost') {
         there = await log.catchUp()
-        if (frame === 'lost') sync()
+        sync()
       } else if (frame.type === 'events') there = await log.take(frame)
-      else if (frame.type !== 'sync') {
+      else {
         if (projection.behind(frame)) there = await log.catchUp()
         await send(projection.live(frame))
         if (projection.takeGap()) sync()

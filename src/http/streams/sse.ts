@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import type { Response } from 'express'
 import type { HttpLimits } from '../options.ts'
 
-/** One server-sent event: `data` as one line of JSON, `id` a cursor to come back with. */
-export type SseFrame = { data: object; id?: string | undefined }
+/** One server-sent event: `data` as one line of JSON, `id` a cursor to come back with; with an `id` alone the reader only notes it. */
+export type SseFrame = { data?: object; id?: string | undefined }
 
 /** The writing end of an open stream. */
 export interface FrameSink {
@@ -16,10 +16,13 @@ export interface FrameSink {
   send(frames: readonly SseFrame[]): Promise<void>
 }
 
+/** A long frame is written piece by piece, so that a reader who takes little by little is seen to take something. */
+const PIECE_UNITS = 16 * 1024
+
 /** Text of one frame. JSON holds no line breaks, so one data line is enough. */
 export function formatFrame(frame: SseFrame): string {
   const id = frame.id === undefined ? '' : `id: ${frame.id}\n`
-  return `${id}data: ${JSON.stringify(frame.data)}\n\n`
+  return frame.data === undefined ? `${id}\n` : `${id}data: ${JSON.stringify(frame.data)}\n\n`
 }
 
 /** Sends the head of an event stream and keeps it alive with comments. The caller ends the response. */
@@ -39,8 +42,9 @@ export function openSse(
     ...headers,
   })
   res.flushHeaders()
+  let inFrame = false
   const heartbeat = setInterval(() => {
-    if (!res.writableNeedDrain) res.write(': still here\n\n')
+    if (!inFrame && !res.writableNeedDrain) res.write(': still here\n\n')
   }, limits.heartbeat_ms)
   res.on('error', () => {
     gone.abort()
@@ -53,14 +57,21 @@ export function openSse(
     signal,
     async send(frames) {
       for (const frame of frames) {
-        if (signal.aborted) return
-        if (!res.write(formatFrame(frame))) await drained(res, signal, limits.stall_ms)
+        const text = formatFrame(frame)
+        inFrame = true
+        for (let from = 0; from < text.length; from += PIECE_UNITS) {
+          if (signal.aborted) break
+          if (res.write(text.slice(from, from + PIECE_UNITS))) continue
+          await drained(res, signal, limits.stall_ms)
+        }
+        inFrame = false
       }
     },
   }
 }
 
-async function drained(res: Response, signal: AbortSignal, stall_ms: number): Promise<void> {
+/** Waits for room; a reader that takes nothing for `stall_ms` is cut off. */
+export async function drained(res: Response, signal: AbortSignal, stall_ms: number): Promise<void> {
   const stalled = AbortSignal.timeout(stall_ms)
   try {
     await once(res, 'drain', { signal: AbortSignal.any([signal, stalled]) })

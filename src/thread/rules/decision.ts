@@ -72,14 +72,21 @@ function record(
     payload: {
       ...common,
       step: call.step,
-      approved: verdict.kind !== 'denied',
-      // An outside tool has nothing of its own to run: whatever it is approved with is its answer.
-      answered: verdict.kind === 'answered' || (verdict.kind === 'approved' && call.disposition === 'external'),
-      edited_args_seq: verdict.kind === 'approved' && verdict.edited ? received.seq : null,
-      remember: verdict.kind === 'approved' && verdict.remember,
+      ...resolution(verdict, call, received.seq),
     },
   })
   return received.seq
+}
+
+/** What a verdict means for its call. `received`: the number of the event that holds the decision's payload. */
+export function resolution(verdict: Verdict, call: ToolCall, received: number) {
+  return {
+    approved: verdict.kind !== 'denied',
+    // An outside tool has nothing of its own to run: whatever it is approved with is its answer.
+    answered: verdict.kind === 'answered' || (verdict.kind === 'approved' && call.disposition === 'external'),
+    edited_args_seq: verdict.kind === 'approved' && verdict.edited ? received : null,
+    remember: verdict.kind === 'approved' && verdict.remember,
+  }
 }
 
 function carryOut(

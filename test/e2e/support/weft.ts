@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import type { LogEvent } from '../../../src/thread/envelope.ts'
 import { createClient, type Answered, type Client, type Stream } from '../../http/support/client.ts'
-import { checkLog } from '../../support/check-log.ts'
+import { checkService, shownLog } from '../../support/check-everywhere.ts'
 import { eventually } from '../../support/engine.ts'
 import { createPlace, temporalPid, type Facts, type Started } from '../../support/program.ts'
 
@@ -28,6 +28,11 @@ export class Weft {
   get client(): Client {
     if (this.#client === null) throw new Error('the program is not running')
     return this.#client
+  }
+  /** Where its API listens. */
+  get api(): string {
+    if (this.#facts === null) throw new Error('the program is not running')
+    return this.#facts.api
   }
   /** Where its Temporal server listens. */
   get temporal(): string {
@@ -111,15 +116,8 @@ export class Weft {
     }, within)
   }
 
-  async log(thread_id: string): Promise<LogEvent[]> {
-    const all: LogEvent[] = []
-    for (let cursor = ''; ;) {
-      const { status, body } = await this.client.call('GET', `/v1/threads/${thread_id}/events?limit=200${cursor}`)
-      expect(status).toBe(200)
-      all.push(...body.items)
-      if (!body.has_more) return all
-      cursor = `&cursor=${encodeURIComponent(body.next_cursor)}`
-    }
+  log(thread_id: string): Promise<LogEvent[]> {
+    return shownLog(this.client, thread_id)
   }
 
   async messages(thread_id: string): Promise<any[]> {
@@ -132,16 +130,8 @@ export class Weft {
   }
 
   /** For `afterEach`: the log of every thread that has changed since the last look is in order. */
-  async checkLogs(): Promise<void> {
-    for (let offset = 0; ; offset += 200) {
-      const { body } = await this.client.call('GET', `/v1/threads?limit=200&offset=${String(offset)}`)
-      for (const { id, last_event_seq } of body.items) {
-        if (this.#checked.get(id) === last_event_seq) continue
-        checkLog(await this.log(id))
-        this.#checked.set(id, last_event_seq)
-      }
-      if (!body.has_more) return
-    }
+  checkLogs(): Promise<void> {
+    return checkService(this.client, this.#checked)
   }
 }
 

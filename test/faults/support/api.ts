@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { LogEvent } from '../../../src/thread/envelope.ts'
 import { createClient, type Answered, type Client } from '../../http/support/client.ts'
+import { checkService, shownLog } from '../../support/check-everywhere.ts'
 import { checkLog } from '../../support/check-log.ts'
 import { eventually } from '../../support/engine.ts'
 
@@ -34,6 +35,8 @@ export type Api = Client & {
   messages(thread_id: string): Promise<Message[]>
   /** The thread's whole log, found to be in order. */
   log(thread_id: string): Promise<LogEvent[]>
+  /** Every thread's log is in order. */
+  checkLogs(): Promise<void>
 }
 
 export function createApi(url: string): Api {
@@ -70,10 +73,11 @@ export function createApi(url: string): Api {
       }, within),
     messages: (thread_id) => pages(`/v1/threads/${thread_id}/messages`, 'messages'),
     async log(thread_id) {
-      const log = await pages<LogEvent>(`/v1/threads/${thread_id}/events`, 'items')
+      const log = await shownLog(client, thread_id)
       checkLog(log)
       return log
     },
+    checkLogs: () => checkService(client),
   }
 }
 

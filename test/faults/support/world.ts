@@ -36,7 +36,9 @@ export async function createWorld(needs: { postgres?: boolean; temporal?: boolea
     needs.temporal === true ? startTemporal() : null,
   ])
 
-  const start = async (env: Record<string, string> = {}): Promise<Running> => running(place.start({ LOG_LEVEL: 'error', ...env }))
+  const apis = new Set<Api>()
+  const start = async (env: Record<string, string> = {}): Promise<Running> =>
+    running(place.start({ LOG_LEVEL: 'error', ...env }), apis)
   const thaw = (pid: number): void => {
     if (frozen.delete(pid)) process.kill(pid, 'SIGCONT')
   }
@@ -72,18 +74,30 @@ export async function createWorld(needs: { postgres?: boolean; temporal?: boolea
           // It has ended meanwhile.
         }
       }
-      await Promise.all(connections.map((connection) => connection.close().catch(() => undefined)))
-      place.clean()
-      await Promise.all([postgres?.stop(), temporal?.remove()])
+      try {
+        for (const api of apis) await api.checkLogs()
+      } finally {
+        await end()
+      }
     },
+  }
+
+  async function end(): Promise<void> {
+    await Promise.all(connections.map((connection) => connection.close().catch(() => undefined)))
+    place.clean()
+    await Promise.all([postgres?.stop(), temporal?.remove()])
   }
 }
 
-async function running(started: Started): Promise<Running> {
-  const { api, temporal, pid } = await started.facts
+/** `apis`: those of the processes that have one and are there; what they show when they are stopped must be in order. */
+async function running(started: Started, apis: Set<Api>): Promise<Running> {
+  const { api: url, temporal, pid } = await started.facts
+  const api = createApi(url)
+  if (url !== null) apis.add(api)
   const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (apis.delete(api) && signal === 'SIGTERM') await api.checkLogs()
     started.child.kill(signal)
     await started.ended
   }
-  return { api: createApi(api), temporal, pid, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') }
+  return { api, temporal, pid, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') }
 }

@@ -15,6 +15,8 @@ export type Samples = {
   pending: string
   /** A key that may be revoked. */
   key: string
+  webhook: string
+  repair: string
 }
 
 export async function makeSamples(client: Client, key: string): Promise<Samples> {
@@ -25,7 +27,9 @@ export async function makeSamples(client: Client, key: string): Promise<Samples>
   const { thread_id: queue } = await scene.start('/slow 60000 a b')
   const pending = (await scene.post(queue, 'behind')).body.message_ids[0]
   const { queue_revision } = await scene.pending(queue)
-  return { thread, run, dispatch, message, tool_call, queue, queue_revision, pending, key }
+  const webhook = (await client.call('POST', '/v1/webhooks', { url: 'https://example.com/told' })).body.id
+  const repair = (await client.call('POST', '/v1/reconcile')).body.id
+  return { thread, run, dispatch, message, tool_call, queue, queue_revision, pending, key, webhook, repair }
 }
 
 /** The way to each kind of thing; the first that fits counts. A new kind of path needs a line here. */
@@ -35,6 +39,8 @@ const IDS: readonly [path: string, fill: (of: Samples) => Record<string, string>
   ['/v1/runs/:id', ({ run }) => ({ id: run })],
   ['/v1/dispatches/:id', ({ dispatch }) => ({ id: dispatch })],
   ['/v1/keys/:id', ({ key }) => ({ id: key })],
+  ['/v1/webhooks/:id', ({ webhook }) => ({ id: webhook })],
+  ['/v1/reconcile/:id', ({ repair }) => ({ id: repair })],
   ['/v1/agents/:id', () => ({ id: 'default' })],
 ]
 
@@ -71,5 +77,7 @@ export const BODIES: Readonly<Record<string, (of: Samples) => object>> = {
   'DELETE /v1/threads/:id/pending/:pid': () => ({ expected_revision: 1 }),
   'POST /v1/runs/:id/decision': ({ tool_call }) => ({ tool_call_id: tool_call, action: 'resume' }),
   'POST /v1/threads/:id/decision': ({ tool_call }) => ({ tool_call_id: tool_call, action: 'resume' }),
+  'POST /v1/threads/:id/fork': () => ({ at_message_seq: 1 }),
+  'POST /v1/webhooks': () => ({ url: 'https://example.com/told' }),
   'POST /v1/keys': () => ({ name: 'n', role: 'reader' }),
 }

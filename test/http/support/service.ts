@@ -12,6 +12,7 @@ import { argumentsCheck } from '../../../src/program/agents.ts'
 import { createStore } from '../../../src/store/index.ts'
 import type { Store } from '../../../src/store/store.ts'
 import type { ThreadGateway } from '../../../src/temporal/gateway.ts'
+import { checkStore } from '../../support/check-everywhere.ts'
 import { createInlineEngine } from './inline-engine.ts'
 
 const SETTINGS = {
@@ -45,8 +46,14 @@ export function openService(): Promise<BlackBox> {
   return url === undefined ? startService() : Promise.resolve({ url, errors: [], close: () => Promise.resolve() })
 }
 
-/** The façade over a real store and the real core, on a free port. `change`: parts to replace, made from the real ones. */
-export async function startService(change: (parts: HttpOptions) => Partial<HttpOptions> = () => ({})): Promise<Service> {
+/**
+ * The façade over a real store and the real core, on a free port. `change`: parts to replace, made from the real ones.
+ * When it is closed every log must be in order, but where a test has made them up.
+ */
+export async function startService(
+  change: (parts: HttpOptions) => Partial<HttpOptions> = () => ({}),
+  { made_up_logs = false } = {},
+): Promise<Service> {
   const store = await createStore({ timeout_ms: 5_000 })
   await store.migrate()
   const bus = createInProcessBus()
@@ -70,7 +77,11 @@ export async function startService(change: (parts: HttpOptions) => Partial<HttpO
       await closed(server)
       engine.close()
       await bus.close()
-      await store.close()
+      try {
+        if (!made_up_logs) await checkStore(store)
+      } finally {
+        await store.close()
+      }
     },
   }
 }

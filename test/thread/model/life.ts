@@ -39,6 +39,8 @@ export class Life {
   readonly invariants = new Invariants()
   readonly trace: string[] | null
   readonly generate = new Generator()
+  /** Everything that has happened, from the first event on. */
+  readonly log: ThreadEvent[] = []
   now = 1_700_000_000_000
   readonly nature: Nature
   #deliveries = 0
@@ -248,6 +250,7 @@ export class Life {
   events(before: ThreadState): ThreadEvent[] {
     const fresh = this.state.unstored.events.slice(before.unstored.events.length)
     this.note(() => fresh.map((event) => `    ${event.kind} ${event.run_id ?? ''} ${brief(event)}`).join('\n'))
+    this.log.push(...fresh)
     for (const event of fresh) this.invariants.event(event)
     const changed = difference(before.queue, this.state.queue, 'queue') !== null
     if (changed && this.state.queue_revision <= before.queue_revision) throw new Error('the queue changed, its revision did not')

@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { content, contentPart } from './content.ts'
+import { count, decider, delivery, id, jsonObject, overrides, role, sequence, timestamp, visibility } from './fields.ts'
+
+/** Payloads of messages, committed and pending, and of the thread itself. */
+export const messagePayloads = {
+  MessageCommitted: z.object({
+    message_id: id,
+    message_seq: sequence,
+    role,
+    content_blocks: z.array(contentPart),
+    message_kind: z.enum(['user_input', 'internal_user_input', 'assistant_output', 'tool_result', 'system', 'internal_system']),
+    visibility,
+    parent_message_id: id.nullable(),
+    step: sequence.nullable().meta({ description: 'The step that made it; null for a run’s input' }),
+    read_by_step: sequence.optional().meta({ description: 'Of a run’s input: the step that is the first to read it' }),
+    interrupted: z.boolean().optional(),
+    metadata: jsonObject.optional(),
+  }),
+  ThreadMessagesCheckpointed: z.object({
+    message_seq_start: sequence,
+    message_seq_end: sequence,
+    message_count: sequence,
+    message_ids: z.array(id).min(1),
+  }),
+  PendingDelivered: z.object({
+    pending_id: id,
+    role,
+    content,
+    visibility,
+    metadata: jsonObject.optional(),
+    delivery,
+    agent_id: id,
+    overrides_key: z.string().nullable(),
+    overrides: overrides.optional(),
+    for_run_id: id.nullable(),
+  }),
+  PendingUndelivered: z.object({ pending_id: id, reason: id }),
+  PendingEdited: z.object({
+    pending_id: id,
+    revision: sequence,
+    reason: z.enum(['edited', 'target_ended']),
+    role: role.optional(),
+    content: content.optional(),
+    visibility: visibility.optional(),
+    metadata: jsonObject.optional(),
+    delivery: delivery.optional(),
+    edited_by: decider,
+  }),
+  PendingRetracted: z.object({ pending_id: id, revision: sequence, retracted_by: decider }),
+  PendingReordered: z.object({ pending_ids: z.array(id), reordered_by: decider }),
+  PendingHeld: z.object({ pending_id: id, expires_at: timestamp, held_by: decider }),
+  PendingReleased: z.object({ pending_id: id, reason: z.enum(['released', 'expired']), released_by: decider }),
+  QueueParked: z.object({ pending_count: count }),
+  QueueResumed: z.object({ pending_count: count }),
+  CommandRejected: z.object({
+    command: z.string(),
+    command_id: z.string().nullable(),
+    code: id,
+    message: z.string(),
+    detail: jsonObject.optional().meta({ description: 'What an update’s caller would have got with the refusal' }),
+    origin: z.string(),
+  }),
+  ThreadUpdated: z.object({
+    reason: z.enum(['remembered_approval', 'state_patched']),
+    allowed_tools: z.array(z.string()).optional(),
+    state_patch: jsonObject.optional(),
+  }),
+  ThreadForked: z.object({
+    parent_thread_id: id,
+    at_message_seq: sequence,
+    message_count: sequence,
+    last_message_id: id,
+    agent_id: id.nullable(),
+    state: jsonObject,
+  }),
+}
