@@ -6,15 +6,11 @@ const QUIET_MS = 150
 /** What has not been answered by then waits for something that nobody will do. */
 const PATIENCE_MS = 4_000
 
-export type Passed = {
-  method: string
-  path: string
-  status: number
-  type: string
-  ms: number
-  stream: string | null
-  cut: boolean
-}
+/** What comes bit by bit. */
+const STREAMS = ['text/event-stream', 'application/x-ndjson']
+
+/** One answer. `stream`: all of a stream's text, null for other answers; `cut`: it was the gate that ended it. */
+export type Passed = { method: string; path: string; status: number; type: string; stream: string | null; cut: boolean }
 
 export type Gate = {
   url: string
@@ -25,17 +21,15 @@ export type Gate = {
 
 /**
  * Stands between a generator of requests and the service: hands on every byte, counts, and ends what would keep the
- * generator waiting. `passed` is told of every answer; `stream`: the text of an event stream, else null.
+ * generator waiting. `passed` is told of every answer.
  */
 export async function openGate(target: string, passed: (one: Passed) => void): Promise<Gate> {
   const { hostname, port } = new URL(target)
   let count = 0
   const server = createServer((req, res) => {
-    const began = performance.now()
-    forward({ hostname, port }, req, res, ({ status, type, stream, cut }) => {
+    forward({ hostname, port }, req, res, (answer) => {
       count += 1
-      const ms = performance.now() - began
-      passed({ method: req.method ?? '', path: req.url ?? '', status, type, stream, cut, ms })
+      passed({ method: req.method ?? '', path: req.url ?? '', ...answer })
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -55,7 +49,7 @@ function forward(
   told: (of: Told) => void,
 ): void {
   const { method, url: path, rawHeaders: headers } = req
-  const out = request({ ...to, method, path, headers: pairs(headers), setHost: false })
+  const out = request({ ...to, method, path, headers, setHost: false })
   const patience = setTimeout(() => {
     out.destroy()
     late(res)
@@ -70,7 +64,7 @@ function forward(
     const { statusCode: status = 0 } = answer
     const type = (answer.headers['content-type'] ?? '').split(';')[0] ?? ''
     res.writeHead(status, answer.rawHeaders)
-    if (type !== 'text/event-stream') {
+    if (!STREAMS.includes(type)) {
       answer.pipe(res)
       answer.once('end', () => told({ status, type, stream: null, cut: false }))
       return
@@ -106,10 +100,6 @@ function late(res: ServerResponse): void {
   const detail = 'Nothing came of it in time.'
   const body = { type: '/docs/errors#wait_timeout', title: 'Late', status: 408, detail, code: 'wait_timeout', error: detail }
   res.writeHead(408, { 'content-type': 'application/problem+json' }).end(JSON.stringify(body))
-}
-
-function pairs(raw: string[]): string[] {
-  return raw
 }
 
 function closed(server: Server): Promise<void> {
