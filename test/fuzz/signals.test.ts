@@ -44,7 +44,8 @@ test(
         counts.refused += await mustHaveSurvived(thread, signals, seen, `batch ${String(from)} of ${thread}`)
       }
     })
-    await Promise.all(lives)
+    const ends = await Promise.allSettled(lives)
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
     report('signals', { cases: CASES, ...counts })
     await weft.checkLogs()
     for (const thread of threads) expect(await failedTasks(thread), thread).toEqual([])
@@ -66,7 +67,7 @@ async function mustHaveSurvived(thread: string, signals: Sent[], seen: Seen, whe
   const wanted = new Map<string, number>()
   for (const one of signals) {
     const code = mustBeRefused(one)
-    if (code !== null) add(wanted, `${one.name.slice(0, 64)} ${code}`)
+    if (code !== null) add(wanted, `${shown(one.name)} ${code}`)
   }
   for (const [key, count] of wanted) {
     const found = (seen.refusals.get(key) ?? 0) - (before.refusals.get(key) ?? 0)
@@ -74,6 +75,11 @@ async function mustHaveSurvived(thread: string, signals: Sent[], seen: Seen, whe
   }
   expect(seen.total - before.total, where).toBeLessThanOrEqual(signals.length)
   return seen.total - before.total
+}
+
+/** A name as the log has it: cut, and without what Postgres cannot keep. */
+function shown(name: string): string {
+  return name.slice(0, 64).toWellFormed().replaceAll('\u0000', '\ufffd')
 }
 
 async function readRefusals(thread: string, seen: Seen): Promise<void> {

@@ -15,7 +15,7 @@ const text = fc.oneof(
 )
 const number = fc.oneof(fc.integer(), fc.double(), fc.constantFrom(...ODD_NUMBERS))
 const json = fc.oneof({ maxDepth: 3 }, fc.jsonValue({ maxDepth: 4 }), text, number, fc.dictionary(text, fc.jsonValue()))
-const often = <T>(right: fc.Arbitrary<T>): fc.Arbitrary<unknown> => fc.oneof({ weight: 9, arbitrary: right }, json)
+const often = <T>(right: fc.Arbitrary<T>): fc.Arbitrary<unknown> => fc.oneof({ weight: 24, arbitrary: right }, json)
 
 const message = fc.record(
   {
