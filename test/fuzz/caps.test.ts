@@ -7,6 +7,7 @@ import type { Answered } from '../http/support/client.ts'
 import { addressOf, BODIES, makeSamples, type Samples } from '../http/support/samples.ts'
 import { user } from '../http/support/threads.ts'
 import { createWorld, type Running, type World } from '../faults/support/world.ts'
+import { INSIDE, inside, kept } from './support/inside.ts'
 import { answerProblems } from './support/judge.ts'
 import { exchange } from './support/raw-http.ts'
 
@@ -16,8 +17,8 @@ let program: Running
 let samples: Samples
 beforeAll(async () => {
   world = await createWorld()
-  program = await world.start()
-  samples = await makeSamples(program.api, 'a'.repeat(16))
+  program = await world.start(INSIDE)
+  samples = await makeSamples(inside(program.api), 'a'.repeat(16))
 })
 afterAll(() => world.end())
 
@@ -29,7 +30,7 @@ test.each(WITH_BODY.map((route) => [routeName(route), route] as const))(
   'the body of %s',
   { timeout: 60_000 },
   async (name, route) => {
-    const good = JSON.stringify(BODIES[name]?.(samples) ?? {})
+    const good = kept(route.method.toUpperCase(), route.path, JSON.stringify(BODIES[name]?.(samples) ?? {}))
     const headers = [['accept', 'application/json'] as const, ['content-type', 'application/json'] as const]
     // Spaces count for the body and for nothing else.
     const send = (bytes: number) =>

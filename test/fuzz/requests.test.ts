@@ -7,6 +7,7 @@ import { makeSamples, type Samples } from '../http/support/samples.ts'
 import { checkService } from '../support/check-everywhere.ts'
 import { createPlace, type Started } from '../support/program.ts'
 import { LONG, report, SEED } from './support/form.ts'
+import { INSIDE, inside } from './support/inside.ts'
 import { answerProblems } from './support/judge.ts'
 import { cursorRequests, oddRequests, type OddRequest } from './support/odd-requests.ts'
 import { exchange } from './support/raw-http.ts'
@@ -22,13 +23,13 @@ let url: string
 let client: Client
 let samples: Samples
 beforeAll(async () => {
-  program = place.start({ LOG_LEVEL: 'error', WEFT_ADMIN_KEY: KEY, WEFT_RATE_LIMIT_PER_MINUTE: '0' })
+  program = place.start({ LOG_LEVEL: 'error', WEFT_ADMIN_KEY: KEY, WEFT_RATE_LIMIT_PER_MINUTE: '0', ...INSIDE })
   url = (await program.facts).api
   const plain = createClient(url)
   const headers = { [WHO[0]]: WHO[1] }
   client = { ...plain, call: (method, path, body, own) => plain.call(method, path, body, { ...headers, ...own }) }
   const { body: key } = await client.call('POST', '/v1/keys', { name: 'n', role: 'operator' })
-  samples = await makeSamples(client, key.id)
+  samples = await makeSamples(inside(client), key.id)
 })
 afterAll(() => place.clean())
 

@@ -8,6 +8,7 @@ import { createClient, type Client } from '../http/support/client.ts'
 import { checkService } from '../support/check-everywhere.ts'
 import { createPlace, type Started } from '../support/program.ts'
 import { LONG, report, SEED } from './support/form.ts'
+import { INSIDE } from './support/inside.ts'
 import { openGate, type Gate } from './support/gate.ts'
 import { streamProblems } from './support/stream-text.ts'
 
@@ -35,7 +36,7 @@ let program: Started
 let gate: Gate
 let client: Client
 beforeAll(async () => {
-  program = place.start({ LOG_LEVEL: 'error', WEFT_ADMIN_KEY: KEY, WEFT_RATE_LIMIT_PER_MINUTE: '0' })
+  program = place.start({ LOG_LEVEL: 'error', WEFT_ADMIN_KEY: KEY, WEFT_RATE_LIMIT_PER_MINUTE: '0', ...INSIDE })
   const { api } = await program.facts
   client = withKey(createClient(api))
   gate = await openGate(api, (passed) => {

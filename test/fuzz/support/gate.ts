@@ -1,5 +1,6 @@
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { kept } from './inside.ts'
 
 /** A stream that has said nothing for so long is ended: a generator of requests would wait for its end. */
 const QUIET_MS = 150
@@ -20,16 +21,20 @@ export type Gate = {
 }
 
 /**
- * Stands between a generator of requests and the service: hands on every byte, counts, and ends what would keep the
+ * Stands between a generator of requests and the service: hands on everything but where webhooks go, counts, and ends what would keep the
  * generator waiting. `passed` is told of every answer.
  */
 export async function openGate(target: string, passed: (one: Passed) => void): Promise<Gate> {
   const { hostname, port } = new URL(target)
   let count = 0
   const server = createServer((req, res) => {
-    forward({ hostname, port }, req, res, (answer) => {
-      count += 1
-      passed({ method: req.method ?? '', path: req.url ?? '', ...answer })
+    const pieces: Buffer[] = []
+    req.on('data', (piece: Buffer) => pieces.push(piece))
+    req.once('end', () => {
+      forward({ hostname, port }, req, Buffer.concat(pieces), res, (answer) => {
+        count += 1
+        passed({ method: req.method ?? '', path: req.url ?? '', ...answer })
+      })
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -45,10 +50,15 @@ type Told = Pick<Passed, 'status' | 'type' | 'stream' | 'cut'>
 function forward(
   to: { hostname: string; port: string },
   req: IncomingMessage,
+  given: Buffer,
   res: ServerResponse,
   told: (of: Told) => void,
 ): void {
-  const { method, url: path, rawHeaders: headers } = req
+  const { method = '', url: path = '', rawHeaders } = req
+  const body = Buffer.from(kept(method, path, given.toString('latin1')), 'latin1')
+  const headers = rawHeaders.map((value, index) =>
+    /^content-length$/i.test(rawHeaders[index - 1] ?? '') && index % 2 === 1 ? String(body.length) : value,
+  )
   const out = request({ ...to, method, path, headers, setHost: false })
   const patience = setTimeout(() => {
     out.destroy()
@@ -90,7 +100,7 @@ function forward(
     })
     answer.once('end', () => end(false))
   })
-  req.pipe(out)
+  out.end(body)
   res.once('close', () => out.destroy())
 }
 

@@ -3,6 +3,7 @@ import { encodeCursor } from '../../../src/http/cursors.ts'
 import type { Route } from '../../../src/http/route.ts'
 import { routeName } from '../../../src/http/roles.ts'
 import { addressOf, BODIES, idsIn, type Samples } from '../../http/support/samples.ts'
+import { kept } from './inside.ts'
 import { ODD_NUMBERS, ODD_TEXTS } from './odd-values.ts'
 import type { RawRequest } from './raw-http.ts'
 
@@ -91,8 +92,9 @@ const ODD_BODIES: readonly (string | Buffer)[] = [
 export function oddRequests(route: Route, of: Samples, who: Header): OddRequest[] {
   const method = route.method.toUpperCase()
   const target = addressOf(route.path, of)
-  const good = BODIES[routeName(route)]?.(of)
-  const body = good === undefined ? undefined : JSON.stringify(good)
+  const sample = BODIES[routeName(route)]?.(of)
+  const body = sample === undefined ? undefined : kept(method, route.path, JSON.stringify(sample))
+  const good: unknown = body === undefined ? undefined : JSON.parse(body)
   const headers: Header[] = body === undefined ? [ACCEPT, who] : [ACCEPT, who, JSON_TYPE]
   const odd = (what: string, change: Partial<RawRequest>, besides: readonly number[] = []): OddRequest => ({
     ...{ route, what, besides, method, target, headers },
