@@ -29,7 +29,7 @@ const CHECKS = [
 const SIZE = LONG
   ? ['--phases', 'coverage,fuzzing', '--max-examples', '320']
   : ['--phases', 'fuzzing', '--max-examples', '5', '--max-time', '40']
-const LEAST = LONG ? 20_000 : 300
+const LEAST = LONG ? 20_000 : 100
 const place = createPlace()
 const wrong: string[] = []
 let program: Started
