@@ -76,8 +76,11 @@ export class ThreadShell {
    * that: a decision on a ticket that is not there yet. Nothing but the rest of the same task is waited for.
    */
   async #reportsFirst(): Promise<void> {
-    let looks = 0
-    if (this.#state !== null) await CancellationScope.nonCancellable(() => condition(() => looks++ > 0))
+    if (this.#state === null) return
+    // Conditions are looked at after every job of a task, but microtasks run only when all jobs have been handed in.
+    let handedIn = false
+    void Promise.resolve().then(() => (handedIn = true))
+    await CancellationScope.nonCancellable(() => condition(() => handedIn))
   }
 
   view<T>(of: (state: ThreadState) => T): T | { loading: true } {
