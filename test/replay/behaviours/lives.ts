@@ -90,7 +90,11 @@ export const lives: Behaviours = {
     await s.handle.terminate('a test')
     await s.send({ type: 'wake' })
     await s.logged('ToolPermissionRequested')
-    s.open()
+    await eventually(async () => {
+      s.open()
+      const found = await s.engine.store.conversation.getRun('default', run)
+      return found?.status === 'waiting' ? true : undefined
+    })
     const [call = ''] = await s.tickets(run)
     await s.decide(call, { action: 'cancel' })
     await s.ends(run)

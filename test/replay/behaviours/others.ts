@@ -93,9 +93,10 @@ export const others: Behaviours = {
         args: [],
       })
       await handle.result()
-      await eventually(async () => {
-        const { status } = await s.engine.client.workflow.getHandle('reconcile:default').describe()
-        return status.name === 'COMPLETED' ? true : undefined
+      const repair = s.engine.client.workflow.getHandle('reconcile:default')
+      await eventually(async () => ((await repair.describe()).status.name === 'COMPLETED' ? true : undefined)).catch(async () => {
+        const { pendingActivities } = (await repair.describe()).raw
+        throw new Error(`the repair does not end: ${JSON.stringify(pendingActivities)}`)
       })
       await s.decide(call)
       await s.ends(run_id)

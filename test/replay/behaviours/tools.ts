@@ -23,7 +23,7 @@ export const tools: Behaviours = {
   'a-lost-tool-is-given-up': { settings: impatient, play: (s) => lost(s, { action: 'cancel', reason: 'nobody knows' }) },
   'a-tool-that-says-something': async (s) => {
     await s.run(tool('remind', { text: 'look again' }))
-    await s.logged('PendingDelivered', 2)
+    await s.logged('PendingDelivered')
   },
   'a-tool-that-speaks-at-the-end': async (s) =>
     void (await s.run(tool('remind', { text: 'before you go', boundary: 'on_natural_end' }))),

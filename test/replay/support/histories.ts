@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js'
-import type { temporal } from '@temporalio/proto'
+import proto, { type temporal } from '@temporalio/proto'
 import { eventually, type Engine } from '../../support/engine.ts'
 import { ROOT } from '../../support/sources.ts'
+
+const { History } = proto.temporal.api.history.v1
+/** As JSON; not by the SDK's own function, which needs that a single copy of protobufjs be installed. */
+const AS_JSON = { enums: String, longs: String, bytes: String }
 
 export type Recorded = { name: string; workflowId: string; history: temporal.api.history.v1.IHistory }
 
@@ -17,7 +20,7 @@ export function readHistories(folder = HISTORIES): Recorded[] {
     .sort()
     .map((name) => {
       const { workflow_id, events } = JSON.parse(readFileSync(join(folder, name), 'utf8'))
-      return { name: name.replace(/\.json$/, ''), workflowId: workflow_id, history: historyFromJSON({ events }) }
+      return { name: name.replace(/\.json$/, ''), workflowId: workflow_id, history: History.fromObject({ events }) }
     })
 }
 
@@ -37,11 +40,13 @@ export async function fetchHistories(engine: Engine, workflowId: string): Promis
   const texts = []
   for (const run of runs) {
     const history = await engine.client.workflow.getHandle(workflowId, run.runId).fetchHistory()
-    const { events } = JSON.parse(historyToJSON(history))
+    const { events } = History.toObject(History.fromObject(history), AS_JSON)
     texts.push(JSON.stringify({ workflow_id: workflowId, events: cleaned(events) }))
   }
   return texts
 }
+
+const LEFT_OUT = new Set(['stickyAttributes', 'workerVersion', 'meteringMetadata', 'requestId', 'taskId'])
 
 /** Without what tells of the machine: who was connected, where its sources lie. No replay looks at that. */
 function cleaned(value: any, key = ''): any {
@@ -52,7 +57,7 @@ function cleaned(value: any, key = ''): any {
   }
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([name]) => name !== 'stickyAttributes')
+      .filter(([name]) => !LEFT_OUT.has(name))
       .map(([name, inner]) => [name, name === 'taskQueue' ? queueOf(inner) : cleaned(inner, name)]),
   )
 }
