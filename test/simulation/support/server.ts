@@ -21,6 +21,8 @@ class Execution {
   length = 1
   open = true
   busy = false
+  /** Its worker has died in the middle of a task, and the server does not know yet. */
+  lost = false
   /** Changes when a task is lost: what belonged to it finds no taker. */
   task = 0
   instance: Instance | null = null
@@ -76,7 +78,7 @@ export class Server {
     if (execution?.open !== true) return
     this.#say('the worker dies')
     execution.instance = null
-    if (execution.busy) this.#loseTask(execution, TASK_TIMEOUT_MS)
+    if (execution.busy && !execution.lost) this.#loseTask(execution)
     for (const [seq, activity] of execution.activities) this.#loseActivity(execution, seq, activity)
   }
 
@@ -95,7 +97,8 @@ export class Server {
 
   query(name: string): unknown {
     const { execution } = this
-    return execution?.busy === false ? execution.instance?.queries.get(name)?.() : undefined
+    if (execution?.busy !== false || execution.buffer.length > 0) return undefined
+    return execution.instance?.queries.get(name)?.()
   }
 
   #begin(input: unknown): Execution {
@@ -280,12 +283,13 @@ export class Server {
     })
   }
 
-  #loseTask(execution: Execution, ms: number): void {
-    const { task } = execution
+  #loseTask(execution: Execution): void {
     execution.task += 1
+    execution.lost = true
     const lost = this.#inTask.get(execution) ?? []
-    this.#agenda.in(ms, () => {
-      if (execution.task !== task + 1) return
+    this.#agenda.in(TASK_TIMEOUT_MS, () => {
+      execution.lost = false
+      if (!execution.open) return
       execution.buffer.unshift(...lost)
       execution.busy = false
       this.#plan(execution)

@@ -125,9 +125,12 @@ export class Simulation {
       case 'crash':
         this.server.crash()
         return
-      case 'terminate':
-        this.server.terminate()
+      case 'terminate': {
+        // What is not stored is gone with the workflow that knew it, so only an operator who has looked may do this.
+        const view = this.server.query('thread') as { unstored_events?: number } | undefined
+        if (view?.unstored_events === 0) this.server.terminate()
         return
+      }
       case 'cancel':
         if (this.server.execution?.open === true) this.server.deliver({ type: 'cancel' })
         return
