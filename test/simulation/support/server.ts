@@ -23,6 +23,9 @@ class Execution {
   busy = false
   /** Its worker has died in the middle of a task, and the server does not know yet. */
   lost = false
+  /** A task began to write before it was lost, and none has been told since that it has written. */
+  wroteInVain = false
+  writing = false
   /** Changes when a task is lost: what belonged to it finds no taker. */
   task = 0
   instance: Instance | null = null
@@ -43,6 +46,8 @@ const TASK_TIMEOUT_MS = 4_000
 export class Server {
   execution: Execution | null = null
   readonly all: Execution[] = []
+  /** A task was lost after it had written, and the same task, done again, handed over with what it had not written. */
+  handedOverAfterLoss = false
   /** What the task that is under way was told. */
   readonly #inTask = new Map<Execution, Job[]>()
   readonly #workflow: (input: never) => Promise<unknown>
@@ -121,6 +126,7 @@ export class Server {
     const first = execution.history.length === 0
     if (!execution.open || execution.busy || (execution.buffer.length === 0 && !first)) return
     execution.busy = true
+    execution.writing = false
     execution.task += 1
     const { task } = execution
     const jobs = execution.buffer.splice(0)
@@ -160,12 +166,15 @@ export class Server {
     open: Set<number>,
   ): void {
     open.add(seq)
+    execution.writing ||= name === 'persist'
     const { ms, finish } = this.#ports.begin({ name, arg, options, cancelled: false }, true)
     this.#agenda.in(ms, () => {
       // It has its effect also when the task is lost meanwhile.
       const result = finish()
       this.#agenda.in(this.#r.below(3), async () => {
-        if (execution.task === task && execution.busy) await resolve({ type: 'resolved', seq, ...result })
+        if (execution.task !== task || !execution.busy) return
+        if (name === 'persist' && 'value' in result) execution.wroteInVain = false
+        await resolve({ type: 'resolved', seq, ...result })
       })
     })
   }
@@ -183,6 +192,7 @@ export class Server {
     }
     execution.busy = false
     execution.history.push(...records)
+    if (execution.wroteInVain && last?.type === 'continued') this.handedOverAfterLoss = true
     execution.length += 1 + commands.length
     for (const command of commands) this.#carryOut(execution, command)
     if (execution.open) this.#plan(execution)
@@ -240,6 +250,7 @@ export class Server {
         return
       }
       execution.activities.delete(seq)
+      if (name === 'persist' && 'value' in result) execution.wroteInVain = false
       execution.buffer.push({ type: 'resolved', seq, ...result })
       this.#plan(execution)
     }
@@ -286,6 +297,7 @@ export class Server {
   #loseTask(execution: Execution): void {
     execution.task += 1
     execution.lost = true
+    execution.wroteInVain ||= execution.writing
     const lost = this.#inTask.get(execution) ?? []
     this.#agenda.in(TASK_TIMEOUT_MS, () => {
       execution.lost = false

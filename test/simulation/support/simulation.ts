@@ -59,7 +59,7 @@ export class Simulation {
     const settings: ThreadSettings = {
       ...SETTINGS,
       idle_close_ms: r.one([2_000, 20_000]),
-      continue_as_new_every: r.one([0, 3, 10]),
+      continue_as_new_every: r.one([0, 0, 4, 10]),
     }
     this.store = new MemoryStore(settings)
     const ports = {
@@ -73,7 +73,7 @@ export class Simulation {
   /** A stormy time, and then all that it takes for everything to come to rest. */
   async live(): Promise<void> {
     const r = this.#r
-    const deeds = 10 + r.below(60)
+    const deeds = 5 + r.below(26)
     for (let i = 0; i < deeds; i++) {
       this.#deed(r.weighted(DEEDS, DEED_SUM))
       await this.#agenda.until(this.#agenda.now + r.one([0, 0, 1, 5, 40, 200, 1_000]))
