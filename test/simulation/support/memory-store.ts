@@ -7,6 +7,8 @@ import type { LedgerEntry, Snapshot, ThreadSettings } from '../../../src/thread/
 /** What the real store's contract says of one thread's writers, in memory: epochs, numbers, repeats, conflicts, gaps. */
 export class MemoryStore {
   epoch = 0
+  /** How often a writer came with other facts than are stored. */
+  conflicts = 0
   events: ThreadEvent[] = []
   snapshot: Snapshot | null = null
   readonly ledger = new Map<string, LedgerEntry>()
@@ -41,7 +43,10 @@ export class MemoryStore {
     if (this.epoch > batch.epoch) return { status: 'fenced' }
     if (presumed > this.last_seq) return { status: 'gap', last_seq: this.last_seq }
     const repeated = batch.events.filter((event) => event.seq <= this.last_seq)
-    if (repeated.some((event) => this.#hashes[event.seq - 1] !== hash(event))) return { status: 'conflict' }
+    if (repeated.some((event) => this.#hashes[event.seq - 1] !== hash(event))) {
+      this.conflicts += 1
+      return { status: 'conflict' }
+    }
     const fresh = batch.events.slice(repeated.length)
     for (const event of fresh) {
       if (event.seq !== this.last_seq + 1) throw new Error(`event ${String(event.seq)} does not follow ${String(this.last_seq)}`)

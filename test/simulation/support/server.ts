@@ -202,6 +202,7 @@ export class Server {
     switch (command.type) {
       case 'timer':
         execution.timers.add(command.seq)
+        this.#say(`timer ${String(command.seq)} for ${String(command.ms)}`)
         this.#agenda.in(command.ms, () => {
           if (!execution.timers.delete(command.seq)) return
           execution.buffer.push({ type: 'resolved', seq: command.seq })
