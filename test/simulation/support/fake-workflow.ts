@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { ActivityFailure, ApplicationFailure, CancelledFailure, RetryState, TimeoutFailure } from '@temporalio/common'
-import { Instance, type Job } from './instance.ts'
+import type { Instance, Job } from './instance.ts'
 
 /**
  * As much of `@temporalio/workflow` as the workflows use, without a server and a sandbox: whoever drives an Instance
