@@ -23,8 +23,6 @@ class Execution {
   busy = false
   /** Its worker has died in the middle of a task, and the server does not know yet. */
   lost = false
-  /** A task began to write before it was lost, and none has been told since that it has written. */
-  wroteInVain = false
   writing = false
   /** Changes when a task is lost: what belonged to it finds no taker. */
   task = 0
@@ -46,8 +44,6 @@ const TASK_TIMEOUT_MS = 4_000
 export class Server {
   execution: Execution | null = null
   readonly all: Execution[] = []
-  /** A task was lost after it had written, and the same task, done again, handed over with what it had not written. */
-  handedOverAfterLoss = false
   /** What the task that is under way was told. */
   readonly #inTask = new Map<Execution, Job[]>()
   readonly #workflow: (input: never) => Promise<unknown>
@@ -173,7 +169,6 @@ export class Server {
       const result = finish()
       this.#agenda.in(this.#r.below(3), async () => {
         if (execution.task !== task || !execution.busy) return
-        if (name === 'persist' && 'value' in result) execution.wroteInVain = false
         await resolve({ type: 'resolved', seq, ...result })
       })
     })
@@ -192,7 +187,6 @@ export class Server {
     }
     execution.busy = false
     execution.history.push(...records)
-    if (execution.wroteInVain && last?.type === 'continued') this.handedOverAfterLoss = true
     execution.length += 1 + commands.length
     for (const command of commands) this.#carryOut(execution, command)
     if (execution.open) this.#plan(execution)
@@ -251,7 +245,6 @@ export class Server {
         return
       }
       execution.activities.delete(seq)
-      if (name === 'persist' && 'value' in result) execution.wroteInVain = false
       execution.buffer.push({ type: 'resolved', seq, ...result })
       this.#plan(execution)
     }
@@ -298,7 +291,6 @@ export class Server {
   #loseTask(execution: Execution): void {
     execution.task += 1
     execution.lost = true
-    execution.wroteInVain ||= execution.writing
     const lost = this.#inTask.get(execution) ?? []
     this.#agenda.in(TASK_TIMEOUT_MS, () => {
       execution.lost = false
