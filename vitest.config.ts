@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests of workflows drive a real Temporal server; tests of the program start real processes. */
 const ENGINE = ['test/workflow/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/replay/**/*.test.ts']
-const PROGRAM = ['test/program/**/*.test.ts', 'test/chaos/**/*.test.ts', 'test/faults/**/*.test.ts']
+const PROGRAM = ['test/program/**/*.test.ts', 'test/chaos/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/fuzz/**/*.test.ts']
 
 /** One after the other: they share two cores with the servers they start. */
 const SEQUENTIAL = { fileParallelism: false, hookTimeout: 60_000 }

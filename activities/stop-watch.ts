@@ -74,7 +74,7 @@ export function watchStop(
           expired = !controller.signal.aborted
           stop()
         },
-        Math.min(at - Date.now(), MAX_TIMER_MS),
+        Math.max(0, Math.min(at - Date.now(), MAX_TIMER_MS)),
       )
     },
     expired: () => expired,

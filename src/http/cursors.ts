@@ -20,7 +20,7 @@ export function decodeCursor(scope: string, cursor: string): string {
     const body = text.slice(9)
     if (text === `${hash128(body).slice(0, 8)}\n${body}` && body.startsWith(`${scope}\n`)) return body.slice(scope.length + 1)
   }
-  throw new HttpProblem('invalid_cursor', 'The cursor is not one of this list. Leave it out to start from the beginning.')
+  throw notOfThisList()
 }
 
 /**
@@ -33,7 +33,14 @@ export function eventCursor(scope: string, seq: number, at?: number): string {
 
 /** The number in an event cursor. Throws the problem `invalid_cursor`. */
 export function decodeEventCursor(scope: string, cursor: string): number {
-  return Number(decodeCursor(scope, cursor).split('@')[0])
+  const position = /^(\d{1,15})(@\d{1,15})?$/.exec(decodeCursor(scope, cursor))
+  if (position === null) throw notOfThisList()
+  return Number(position[1])
+}
+
+/** The check finds accidents; whoever has read this file can make a cursor with any position. */
+function notOfThisList(): HttpProblem {
+  return new HttpProblem('invalid_cursor', 'The cursor is not one of this list. Leave it out to start from the beginning.')
 }
 
 /** When the event of a cursor occurred (ms), if the cursor tells. It must be one that `decodeEventCursor` has taken. */

@@ -1,11 +1,13 @@
 import {
   createDocument,
+  type oas31,
   type ZodOpenApiOperationObject,
   type ZodOpenApiPathsObject,
   type ZodOpenApiResponseObject,
 } from 'zod-openapi'
 import { groupBy } from './group.ts'
 import { PROBLEMS, type ProblemCode } from './problems.ts'
+import { EVENT_STREAM, headersOf } from './request-headers.ts'
 import { roleFor, takesStreamToken } from './roles.ts'
 import type { Route } from './route.ts'
 import { problem } from './schemas/common.ts'
@@ -47,17 +49,22 @@ export function openApiDocument(routes: readonly Route[], version: string): obje
     components: { securitySchemes: SCHEMES },
     paths,
   })
+  for (const { path, method } of routes) {
+    const made = value.paths?.[path.replace(/:(\w+)/g, '{$1}')]?.[method]
+    if (made?.responses !== undefined) tellFrames(Object.values(made.responses) as oas31.ResponseObject[])
+  }
   document = { routes: routes.length, version, value }
   return value
 }
 
 function operation(route: Route): ZodOpenApiOperationObject {
-  const { method, path, summary, tag, params, query, request_headers, body, body_optional } = route
+  const { method, path, summary, tag, params, query, body, body_optional } = route
+  const header = headersOf(route)
   const operationId = `${method}${path.replace(/\/v1/, '').replace(/[/:_.]+(\w)/g, (_all, letter: string) => letter.toUpperCase())}`
   const requestParams = {
     ...(params === undefined ? {} : { path: params }),
     ...(query === undefined ? {} : { query }),
-    ...(request_headers === undefined ? {} : { header: request_headers }),
+    ...(header === undefined ? {} : { header }),
   }
   return {
     operationId,
@@ -90,9 +97,23 @@ function answers(route: Route): Record<`${2 | 3 | 5}${string}`, ZodOpenApiRespon
   return Object.fromEntries(entries)
 }
 
+/** What a stream sends is text; OpenAPI has words for JSON that stands in a text. */
+function tellFrames(responses: oas31.ResponseObject[]): void {
+  for (const { content } of responses) {
+    const media = content?.[EVENT_STREAM]
+    if (media?.schema === undefined) continue
+    const id = { type: 'string', description: 'Send it back as Last-Event-ID, or as `cursor`' } as const
+    const event = { type: 'string', const: 'message', description: 'Never sent: all events are plain messages' } as const
+    const data = { type: 'string', contentMediaType: 'application/json', contentSchema: media.schema } as const
+    media.schema = { type: 'object', properties: { id, event, data }, required: ['data'], additionalProperties: false }
+  }
+}
+
 function refusals(route: Route): Record<`${4 | 5}${string}`, ZodOpenApiResponseObject> {
   const guarded = roleFor(route) === 'public' ? [] : GUARDED
-  const codes = [...route.problems, ...ALWAYS, ...guarded, ...(route.body === undefined ? [] : WITH_BODY)]
+  // An id in the path that cannot be one names nothing.
+  const missing = route.params === undefined ? [] : [route.missing ?? 'not_found']
+  const codes = [...route.problems, ...missing, ...ALWAYS, ...guarded, ...(route.body === undefined ? [] : WITH_BODY)]
   const byStatus = groupBy(new Set(codes), (code) => String(PROBLEMS[code].status))
   const entries = [...byStatus]
     .filter(([status]) => !(status in route.responses))

@@ -28,5 +28,7 @@ export function sendResponse(res: Response, response: Exclude<HttpResponse, { ki
     return
   }
   const text = response.kind === 'json' ? JSON.stringify(response.body) : response.body
-  res.set('Content-Type', response.kind === 'json' ? 'application/json; charset=utf-8' : response.type).send(text)
+  res.set('Content-Type', response.kind === 'json' ? 'application/json; charset=utf-8' : response.type)
+  // Express's own `send` answers 304 to `If-None-Match: *`, whether or not the address has versions at all.
+  res.set('Content-Length', String(Buffer.byteLength(text))).end(text)
 }

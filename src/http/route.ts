@@ -56,5 +56,7 @@ export function route<
 
 /** What is misspelt would be left out without a word, and something else done than the caller thinks. */
 function strict<S extends Schema | undefined>(schema: S): S {
-  return schema instanceof z.ZodObject ? (schema.strict() as unknown as S) : schema
+  if (!(schema instanceof z.ZodObject)) return schema
+  const told = schema.meta()
+  return (told === undefined ? schema.strict() : schema.strict().meta(told)) as unknown as S
 }

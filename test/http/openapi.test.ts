@@ -37,6 +37,26 @@ describe('the OpenAPI document', () => {
     }
   })
 
+  it('tells of streams what their frames hold, and of headers what they do', () => {
+    const { parameters, responses } = document.paths['/v1/threads/{id}/stream'].get
+    const { properties } = responses['200'].content['text/event-stream'].schema
+    expect(properties.data).toMatchObject({ contentSchema: { $ref: '#/components/schemas/ThreadRunEvent' } })
+    const headers = (of: any[]): string[] => of.filter((one) => one.in === 'header').map(({ name }) => name)
+    expect(headers(parameters)).toEqual(['Last-Event-ID'])
+    expect(headers(document.paths['/v1/runs'].post.parameters)).toEqual(['Idempotency-Key'])
+  })
+
+  it('lets problems carry facts, and names what every route with an id can miss', () => {
+    expect(document.components.schemas.Problem.additionalProperties).not.toBe(false)
+    for (const { method, path, params } of allRoutes())
+      if (params !== undefined)
+        expect(document.paths[path.replace(/:(\w+)/g, '{$1}')][method].responses, `${method} ${path}`).toHaveProperty('404')
+  })
+
+  it('has no schema that nothing can fit: two closed objects at once', () => {
+    expect(JSON.stringify(document)).not.toContain('"allOf"')
+  })
+
   it('has no reference that leads nowhere', () => {
     const refs = JSON.stringify(document).match(/"\$ref":"[^"]+"/g) ?? []
     for (const ref of new Set(refs)) {

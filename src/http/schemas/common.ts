@@ -102,7 +102,7 @@ export function listOf<T extends z.ZodType>(item: T) {
 }
 
 export const problem = z
-  .object({
+  .looseObject({
     type: z.string(),
     title: z.string(),
     status: z.int(),

@@ -47,41 +47,42 @@ const id = z.string()
 const frame = <T extends string, S extends z.ZodRawShape>(event_type: T, shape: S) =>
   z.object({ event_type: z.literal(event_type), ...shape })
 
+const frames = [
+  frame('run_start', { thread_id: id, run_id: id, parent_run_id: id.optional() }),
+  frame('step_start', { message_id: id, attempt: z.int() }),
+  frame('text_delta', { delta: z.string() }),
+  frame('reasoning_delta', { delta: z.string() }),
+  frame('tool_call_start', { id, name: z.string() }),
+  frame('tool_call_delta', { id, args_delta: z.string() }),
+  frame('tool_call_ready', { id, name: z.string(), arguments: json }),
+  frame('tool_call_done', {
+    id,
+    message_id: id.nullable(),
+    result: tool_result,
+    outcome: z.enum(['succeeded', 'failed', 'suspended']),
+  }),
+  frame('tool_call_resumed', { target_id: id, result: json }),
+  frame('tool_call_cancel', { id, name: z.string(), reason: z.string() }),
+  frame('inference_complete', { model: z.string(), usage: jsonObject.optional(), duration_ms: z.number() }),
+  frame('stream_reset', { reason: z.string() }),
+  frame('step_end', {}),
+  frame('run_waiting', { tickets: z.array(ticket) }),
+  frame('run_finish', {
+    thread_id: id,
+    run_id: id,
+    result: z.object({ response: z.string() }).optional(),
+    termination: z.object({ type: z.string(), value: json.optional() }),
+    tickets: z.array(ticket).optional(),
+  }),
+  frame('error', { message: z.string(), code: z.string().optional() }),
+] as const
 /** The frames of a run's stream, tagged by `event_type`. */
-export const runEvent = z
-  .discriminatedUnion('event_type', [
-    frame('run_start', { thread_id: id, run_id: id, parent_run_id: id.optional() }),
-    frame('step_start', { message_id: id, attempt: z.int() }),
-    frame('text_delta', { delta: z.string() }),
-    frame('reasoning_delta', { delta: z.string() }),
-    frame('tool_call_start', { id, name: z.string() }),
-    frame('tool_call_delta', { id, args_delta: z.string() }),
-    frame('tool_call_ready', { id, name: z.string(), arguments: json }),
-    frame('tool_call_done', {
-      id,
-      message_id: id.nullable(),
-      result: tool_result,
-      outcome: z.enum(['succeeded', 'failed', 'suspended']),
-    }),
-    frame('tool_call_resumed', { target_id: id, result: json }),
-    frame('tool_call_cancel', { id, name: z.string(), reason: z.string() }),
-    frame('inference_complete', { model: z.string(), usage: jsonObject.optional(), duration_ms: z.number() }),
-    frame('stream_reset', { reason: z.string() }),
-    frame('step_end', {}),
-    frame('run_waiting', { tickets: z.array(ticket) }),
-    frame('run_finish', {
-      thread_id: id,
-      run_id: id,
-      result: z.object({ response: z.string() }).optional(),
-      termination: z.object({ type: z.string(), value: json.optional() }),
-      tickets: z.array(ticket).optional(),
-    }),
-    frame('error', { message: z.string(), code: z.string().optional() }),
-  ])
-  .meta({ id: 'RunEvent' })
+export const runEvent = z.discriminatedUnion('event_type', frames).meta({ id: 'RunEvent' })
 export type RunEvent = z.infer<typeof runEvent>
 /** The same on a thread's stream: every frame says whose it is. */
-export const threadRunEvent = runEvent.and(z.object({ run_id: id }))
+export const threadRunEvent = z
+  .discriminatedUnion('event_type', frames.map((one) => z.object({ ...one.shape, run_id: id })) as unknown as typeof frames)
+  .meta({ id: 'ThreadRunEvent' })
 
 export const agentView = z
   .object({

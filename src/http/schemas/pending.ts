@@ -55,6 +55,7 @@ export const patchPending = z
     error: sentence,
     path: ['message'],
   })
+  .meta({ oneOf: [{ required: ['message'] }, { required: ['content'] }] })
 export const deletePending = z.object({ expected_revision: revision, by: actor.optional() })
 export const deletePendingQuery = z.object({
   expected_revision: z

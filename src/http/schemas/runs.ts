@@ -114,6 +114,7 @@ export const postDecision = z
     error: 'needs tool_call_id or ticket_id',
     path: ['tool_call_id'],
   })
+  .meta({ anyOf: [{ required: ['tool_call_id'] }, { required: ['ticket_id'] }] })
 /** An open ticket with its thread and run. */
 export const openTicket = z
   .object({ thread_id: z.string(), run_id: z.string(), agent_id: z.string(), ...ticket.shape })

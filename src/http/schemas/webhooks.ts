@@ -8,7 +8,11 @@ const status = z.enum(['pending', 'delivered', 'failed'])
 
 export const newWebhook = z
   .object({
-    url: z.string().min(1).max(2_048),
+    url: z
+      .string()
+      .min(1)
+      .max(2_048)
+      .meta({ format: 'uri', pattern: '^[Hh][Tt][Tt][Pp][Ss]?:', example: 'https://example.com/told' }),
     events: events.optional().meta({ description: 'What it is told of; all if absent' }),
     description: z.string().max(1_024).optional(),
     secret: z

@@ -1,0 +1,42 @@
+/** Values at the edges of what types can hold, for generators of bad input. */
+
+export const ODD_TEXTS: readonly string[] = [
+  '',
+  ' ',
+  '\u0000',
+  'a\u0000b',
+  '\ud800',
+  'a\udc00',
+  '\ud83d\ude00',
+  '\uffff\ufeff\u2028\u202e',
+  '\u0001\u001b[2J',
+  '__proto__',
+  'constructor',
+  'hasOwnProperty',
+  'toString',
+  '../../etc/passwd',
+  '%00',
+  '%zz',
+  "' OR 1=1 --",
+  '${7*7}',
+  '\r\nX-Injected: 1',
+  '-1',
+  '0',
+  '1e3',
+  '0x10',
+  '1.5',
+  'NaN',
+  'Infinity',
+  'null',
+  'undefined',
+  'true',
+  '9007199254740993',
+  '9'.repeat(400),
+  'x'.repeat(5_000),
+]
+
+export const ODD_NUMBERS: readonly number[] = [
+  ...[0, -0, -1, 0.5, 1.5, Number.EPSILON, Number.MIN_VALUE, Number.MAX_VALUE],
+  ...[2 ** 31 - 1, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER + 2, Number.MIN_SAFE_INTEGER],
+  ...[1e21, -1e21, 1e308],
+]
