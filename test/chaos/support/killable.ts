@@ -37,7 +37,8 @@ export async function startKillable(settings: KillableSettings): Promise<Killabl
     ended,
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     async stop() {
-      child.kill('SIGTERM')
+      // The SDK's runtime takes the other signals for itself.
+      child.kill('SIGKILL')
       await ended
     },
   }

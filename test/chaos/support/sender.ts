@@ -70,7 +70,19 @@ export class Sender {
     for (const deadline = Date.now() + GIVE_UP_MS; Date.now() < deadline; await sleep(200)) {
       const answer = await this.#fetch('GET', path, undefined, {})
       if (answer?.status === 200) return answer.body
-      if (answer?.status === 404) return null
+      if (answer !== null && REFUSED.has(answer.status)) return null
+      if (answer?.status === 408) return null
+      if (answer !== null && answer.status !== 503) this.wrong.push({ path, status: answer.status, body: answer.body })
+    }
+    throw new Error(`${path}: no answer`)
+  }
+
+  /** Changes what is no command of the thread, until there is an answer. */
+  async change(method: string, path: string, body?: unknown): Promise<void> {
+    const key = randomUUID()
+    for (const deadline = Date.now() + GIVE_UP_MS; Date.now() < deadline; await sleep(200)) {
+      const answer = await this.#fetch(method, path, body, { 'idempotency-key': key })
+      if (answer !== null && (answer.status < 300 || REFUSED.has(answer.status))) return
       if (answer !== null && answer.status !== 503) this.wrong.push({ path, status: answer.status, body: answer.body })
     }
     throw new Error(`${path}: no answer`)
@@ -104,7 +116,8 @@ export class Sender {
       })
       const text = await response.text()
       const retry_after = Number(response.headers.get('retry-after') ?? 0)
-      return { status: response.status, body: text === '' ? null : JSON.parse(text), retry_after }
+      const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '')
+      return { status: response.status, body: isJson && text !== '' ? JSON.parse(text) : text, retry_after }
     } catch {
       return null
     }
