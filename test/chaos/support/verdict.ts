@@ -76,7 +76,7 @@ function commandProblems(log: readonly LogEvent[], commands: readonly Sent[], ve
 }
 
 /** How often a command has had its effect: by what it caused, and by the words that only it has said. */
-function timesApplied(log: readonly LogEvent[], sent: Sent): number {
+export function timesApplied(log: readonly LogEvent[], sent: Sent): number {
   const { kind, token, key } = sent
   const caused = key === null ? null : log.filter(({ causation_id }) => causation_id === keyedId('default', ROUTES[kind], key))
   switch (kind) {
