@@ -88,21 +88,36 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
     .map(({ item }) => item)
 }
 
-/** Waits until no thread has anything under way; those that wait for a person are at rest. */
+/**
+ * Waits until no thread has anything under way. One that waits for a person is at rest, with whatever is queued behind
+ * it: a tool that may not be repeated and whose worker was killed asks one.
+ */
 export async function untilAtRest(sender: Sender, threads: readonly string[], within_ms: number): Promise<string[]> {
   const deadline = Date.now() + within_ms
   let busy = [...threads]
   for (;;) {
-    const states = await Promise.all(
-      busy.slice(0, 20).map(async (thread_id) => {
-        const thread = await sender.read(`/v1/threads/${thread_id}`)
-        if (thread === null) return true
-        const pending = await sender.read(`/v1/threads/${thread_id}/pending`)
-        return thread.status !== 'running' && pending?.total === 0
-      }),
-    )
-    busy = [...busy.slice(0, 20).filter((_, index) => states[index] !== true), ...busy.slice(20)]
+    const looked = busy.slice(0, 20)
+    const states = await Promise.all(looked.map((thread_id) => isAtRest(sender, thread_id)))
+    busy = [...looked.filter((_, index) => states[index] !== true), ...busy.slice(20)]
     if (busy.length === 0 || Date.now() > deadline) return busy
     if (states.every((atRest) => !atRest)) await sleep(100)
   }
+}
+
+async function isAtRest(sender: Sender, thread_id: string): Promise<boolean> {
+  const thread = await sender.read(`/v1/threads/${thread_id}`)
+  if (thread === null) return true
+  if (thread.status === 'idle') return (await sender.read(`/v1/threads/${thread_id}/pending`))?.total === 0
+  if (thread.status !== 'waiting') return false
+  const { active_run } = await sender.read(`/v1/threads/${thread_id}/runs/active`)
+  return active_run?.waiting?.tickets?.length > 0
+}
+
+/** What one wants to see of a thread that does not come to rest. */
+export async function portrait(sender: Sender, thread_id: string): Promise<object> {
+  const thread = await sender.read(`/v1/threads/${thread_id}`)
+  const pending = await sender.read(`/v1/threads/${thread_id}/pending`)
+  const active = await sender.read(`/v1/threads/${thread_id}/runs/active`)
+  const { items } = await sender.read(`/v1/threads/${thread_id}/events?limit=200`)
+  return { thread, pending, active, events: items.slice(-25) }
 }
