@@ -7,8 +7,13 @@ import type { Answer } from '../src/thread/reply.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 
 /** One thing that has come in: a command from outside, or an effect's report. */
-export type Input =
+export type Input = (
   { kind: 'command'; type: string; raw: unknown; via: Via; delivery_id: string } | { kind: 'report'; report: Report }
+) & {
+  /** The execution that it came to, where that was an earlier one: it gives the ids of what the input creates. */
+  from?: Execution
+}
+type Execution = { run_id: string; started_at: number }
 
 /**
  * What has come in and is not known to be stored. A workflow task can be lost after its local activity has written:
@@ -16,7 +21,7 @@ export type Input =
  * same facts. The thread is loaded again in that case, and what the store has not seen is applied once more.
  */
 export class Inbox {
-  readonly #inputs: Input[] = []
+  #inputs: Input[] = []
   #signals = 0
 
   command(type: string, raw: unknown, via: Via): Input {
@@ -33,6 +38,19 @@ export class Inbox {
     const taken = apply(state, input)
     if (taken.state !== state) this.#inputs.push(input)
     return taken
+  }
+
+  /**
+   * What the next execution must know if it is handed a state that is not all stored. An earlier try of the task may have
+   * stored other facts under the same numbers; then the next one loads the thread and applies these once more.
+   */
+  unconfirmed(): Input[] {
+    return this.#inputs.map((input) => ({ ...input, from: input.from ?? thisExecution() }))
+  }
+
+  /** Takes over what the execution before could not confirm; its state has it already. */
+  carryOn(inputs: readonly Input[]): void {
+    this.#inputs = [...inputs]
   }
 
   get length(): number {
@@ -58,11 +76,16 @@ export class Inbox {
 
 function apply(state: ThreadState, input: Input): { state: ThreadState; answer: Answer | null } {
   if (input.kind === 'report')
-    return { state: react(state, input.report, contextOf(`event-${String(state.event_seq)}`)), answer: null }
-  return receive(state, input.type, input.raw, input.via, { ...contextOf(input.delivery_id), delivery_id: input.delivery_id })
+    return { state: react(state, input.report, contextOf(`event-${String(state.event_seq)}`, input.from)), answer: null }
+  const context = { ...contextOf(input.delivery_id, input.from), delivery_id: input.delivery_id }
+  return receive(state, input.type, input.raw, input.via, context)
 }
 
-function contextOf(name: string): Context {
+function contextOf(name: string, { run_id, started_at }: Execution = thisExecution()): Context {
+  return { now: Date.now(), seed: `${run_id}/${name}`, id_time: started_at }
+}
+
+function thisExecution(): Execution {
   const { originalExecutionRunId, startTime } = workflowInfo()
-  return { now: Date.now(), seed: `${originalExecutionRunId}/${name}`, id_time: startTime.getTime() }
+  return { run_id: originalExecutionRunId, started_at: startTime.getTime() }
 }

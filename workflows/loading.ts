@@ -4,12 +4,15 @@ import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
 import type { LoadInput, ThreadActivities } from '../src/thread/ports.ts'
 import { fromStore } from '../src/thread/state-init.ts'
 import type { ThreadState } from '../src/thread/state.ts'
+import type { Input } from './inbox.ts'
 
 /**
- * What an execution hands to the next: its state, or only the word that nothing was under way, and then the thread is
- * loaded from the store. Without either, whatever the thread was doing is gone with the workflow that did it.
+ * What an execution hands to the next: its state with the inputs that are not known to be stored, or only the word that
+ * nothing was under way, and then the thread is loaded from the store. Without either, whatever the thread was doing is
+ * gone with the workflow that did it.
  */
-export type ThreadInput = { state?: ThreadState; handed_over?: boolean }
+export type ThreadInput = Partial<HandOver> & { handed_over?: boolean }
+export type HandOver = { state: ThreadState; inputs: Input[] }
 
 const quick = proxyLocalActivities<Pick<ThreadActivities, 'loadThread'>>({
   scheduleToCloseTimeout: '1s',
@@ -27,12 +30,12 @@ export async function loadState(ref: LoadInput): Promise<ThreadState | null> {
   return loaded.status === 'deleted' ? null : fromStore(ref, loaded)
 }
 
-/** Whether a state is small enough to be the next execution's input. */
-export function canTravel(state: ThreadState): boolean {
-  return jsonSize(state) <= MAX_CARRIED_BYTES
+/** Whether this is small enough to be the next execution's input. */
+export function canTravel(handOver: HandOver): boolean {
+  return jsonSize(handOver) <= MAX_CARRIED_BYTES
 }
 
 /** Hands over to a new execution: with the state, or without it when all of it is stored, to be loaded again. */
-export function startOver(state: ThreadState | undefined): Promise<never> {
-  return continueAsNew<(input: ThreadInput) => Promise<void>>(state === undefined ? { handed_over: true } : { state })
+export function startOver(handOver: HandOver | undefined): Promise<never> {
+  return continueAsNew<(input: ThreadInput) => Promise<void>>(handOver ?? { handed_over: true })
 }

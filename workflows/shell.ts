@@ -76,8 +76,11 @@ export class ThreadShell {
    * that: a decision on a ticket that is not there yet. Nothing but the rest of the same task is waited for.
    */
   async #reportsFirst(): Promise<void> {
-    let looks = 0
-    if (this.#state !== null) await CancellationScope.nonCancellable(() => condition(() => looks++ > 0))
+    if (this.#state === null) return
+    // Conditions are looked at after every job of a task, but microtasks run only when all jobs have been handed in.
+    let handedIn = false
+    void Promise.resolve().then(() => (handedIn = true))
+    await CancellationScope.nonCancellable(() => condition(() => handedIn))
   }
 
   view<T>(of: (state: ThreadState) => T): T | { loading: true } {
@@ -97,7 +100,8 @@ export class ThreadShell {
   }
 
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
-  async run({ state, handed_over }: ThreadInput): Promise<void> {
+  async run({ state, inputs = [], handed_over }: ThreadInput): Promise<void> {
+    this.#inbox.carryOn(inputs)
     if (state !== undefined) this.#enter(fromPredecessor(state))
     else await this.#load(handed_over === true ? undefined : { type: 'loaded' })
     if (this.#state !== null) await this.#loop()
@@ -163,14 +167,15 @@ export class ThreadShell {
       }
       const handOver = this.#wantsNewExecution(state)
       // What is unstored travels with the state, if that can happen now and the state is not too large.
-      const travels = handOver && this.#effects.idle && canTravel(state)
+      const luggage = { state, inputs: handOver ? this.#inbox.unconfirmed() : [] }
+      const travels = handOver && this.#effects.idle && canTravel(luggage)
       if (!travels) this.#persister.start(state)
       const plan = next(state, Date.now())
       this.#effects.reconcile(plan.effects, this.#persister.idle(state) && !handOver)
       if (this.#changed) continue
       this.#attributes.update(state)
       setCurrentDetails(detailsView(state))
-      if (handOver && this.#mayEnd() && (travels || this.#persister.idle(state))) await startOver(travels ? state : undefined)
+      if (handOver && this.#mayEnd() && (travels || this.#persister.idle(state))) await startOver(travels ? luggage : undefined)
       if (plan.close_at !== null && Date.now() >= plan.close_at && this.#mayEnd()) return
       this.#setAlarms(plan, handOver)
       await condition(() => this.#changed)

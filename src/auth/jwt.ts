@@ -35,7 +35,8 @@ export function createJwtVerifier(settings: JwtSettings): JwtVerifier {
   })
   return async (token) => {
     const payload = await verified(token, keys, settings)
-    const { sub = '', exp = 0 } = payload
+    const { sub, exp = 0 } = payload
+    if (typeof sub !== 'string' || sub === '') throw new NotAuthenticated('invalid', 'The token names nobody in its claim "sub".')
     const tenant = settings.tenant ?? claim(payload, settings.tenant_claim)
     if (!isTenant(tenant)) throw new NotEntitled(`The token names no tenant in its claim "${settings.tenant_claim}".`)
     const role = highest(claim(payload, settings.role_claim))

@@ -23,14 +23,17 @@ type Entry = { row: KnownKey; at: number; touched_at: number }
 /** Keys by id, so that a request costs no round trip to the store. Many at once for one id ask once. */
 export function createKeyCache(keys: ApiKeyRows, ttl_ms: number): KeyCache {
   const entries = new Map<string, Entry>()
+  /** Counts what was forgotten: a row that was on its way meanwhile is of before. */
+  let forgotten = 0
   const asking = new Map<string, Promise<KnownKey | null>>()
 
   async function ask(key_id: string, before: Entry | undefined): Promise<KnownKey | null> {
     const at = Date.now()
+    const before_that = forgotten
     const row = await keys.find(key_id)
     // Rows are few and their readers are many; ids that are made up must not push them out.
     entries.delete(key_id)
-    if (row !== null) {
+    if (row !== null && forgotten === before_that) {
       entries.set(key_id, { row, at, touched_at: before?.touched_at ?? row.last_used_at ?? 0 })
       const [oldest] = entries.keys()
       if (entries.size > MAX_KEYS && oldest !== undefined) entries.delete(oldest)
@@ -57,6 +60,10 @@ export function createKeyCache(keys: ApiKeyRows, ttl_ms: number): KeyCache {
       // Nobody waits for it, and nothing depends on it.
       keys.touch(key_id, now).catch(() => undefined)
     },
-    forget: (key_id) => void entries.delete(key_id),
+    forget(key_id) {
+      forgotten += 1
+      entries.delete(key_id)
+      asking.delete(key_id)
+    },
   }
 }

@@ -39,12 +39,12 @@ export function createMetrics({ conversation, webhooks }: Pick<Store, 'conversat
   new Gauge({
     name: 'weft_webhook_deliveries',
     help: 'Deliveries to webhooks that wait or have failed, of all processes.',
-    labelNames: ['webhook', 'status'],
+    labelNames: ['status'],
     registers,
     async collect() {
       const counts = await inTime(webhooks.count())
       this.reset()
-      for (const { webhook_id, status, count } of counts ?? []) this.set({ webhook: webhook_id, status }, count)
+      for (const { status, count } of counts ?? []) this.inc({ status }, count)
     },
   })
   const redeliveries = new Counter({

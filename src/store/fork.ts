@@ -143,6 +143,7 @@ async function stateAt(tx: Tx, tenant: string, { source, run_id, message_id }: F
   const { rows } = await sql<{ seq: number }>`
     select e.seq from weft.events e
     where e.tenant = ${tenant} and e.thread_id = ${source} and e.run_id = ${run_id} and e.idempotency_key = ${key}
+      and exists (select 1 from weft.threads t where t.tenant = ${tenant} and t.id = ${source} and t.kept_from = 1)
       and exists (
         select 1 from weft.events f where f.tenant = ${tenant} and f.thread_id = ${source} and f.run_id = (
           select r.run_id from weft.runs r where r.tenant = ${tenant} and r.thread_id = ${source}

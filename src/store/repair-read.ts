@@ -3,6 +3,7 @@ import type { LogEvent } from '../thread/envelope.ts'
 import type { ThreadFacts } from '../thread/repair/facts.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
+import { othersFirst } from './others-first.ts'
 import { eventColumns, toStoredEvent } from './event-log.ts'
 import type { Tx } from './schema.ts'
 import type { LostRow, Surveyed } from './store.ts'
@@ -155,6 +156,7 @@ async function readEvents(
 ): Promise<LogEvent[]> {
   const events: LogEvent[] = []
   for (let after = from - 1; ;) {
+    await othersFirst()
     const { rows } = await database.run((db) =>
       sql<Parameters<typeof toStoredEvent>[1]>`
         select ${eventColumns} from weft.events e

@@ -4,6 +4,7 @@ import { messageKind } from '../thread/message.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Lost, StoredMessage } from '../thread/repair/facts.ts'
 import type { Database } from './database.ts'
+import { othersFirst } from './others-first.ts'
 import { eventHash, toEventRow } from './event-log.ts'
 import { toJsonText } from './json-text.ts'
 import type { Tx } from './schema.ts'
@@ -20,6 +21,7 @@ async function paged<T>(
 ): Promise<number> {
   let count = 0
   for (let at = 0; at < rows.length; at += PAGE) {
+    await othersFirst()
     count += await database.transaction(async (tx) => ((await lock(tx, ref)) === null ? 0 : write(tx, rows.slice(at, at + PAGE))))
   }
   return count

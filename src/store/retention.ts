@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
+import { othersFirst } from './others-first.ts'
 
 /** Events of one transaction. */
 const PAGE = 500
@@ -40,6 +41,7 @@ export async function retain(
 async function drop(database: Database, tenant: string, id: string, keep: number): Promise<number> {
   let count = 0
   for (;;) {
+    await othersFirst()
     const dropped = await database.transaction(async (tx) => {
       const { rows } = await sql<{ kept_from: number }>`
         update weft.threads t set kept_from = least(${keep}::bigint, t.kept_from + ${PAGE}::bigint)

@@ -149,7 +149,7 @@ export interface ThreadRows {
     children: 'detach' | 'reject' | 'cascade',
   ): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
   /** The last stored number of each of these threads; unknown and deleted ones are left out. */
-  lastSeqs(refs: readonly ThreadRef[]): Promise<(ThreadRef & { last_seq: number })[]>
+  lastSeqs(refs: readonly ThreadRef[]): Promise<(ThreadRef & { last_seq: number; deleted: boolean })[]>
   /**
    * Threads that go on by themselves, since they have an open run or a queue that is not parked: oldest change first
    * and after `after`, for the sweep that wakes those whose workflow was lost.

@@ -61,10 +61,10 @@ export function threadRows(database: Database): ThreadRows {
     lastSeqs: async (refs) => {
       if (refs.length === 0) return []
       const { rows } = await database.run((db) =>
-        sql<ThreadRef & { last_seq: number }>`
-          select t.tenant, t.id as thread_id, t.last_seq
+        sql<ThreadRef & { last_seq: number; deleted: boolean }>`
+          select t.tenant, t.id as thread_id, t.last_seq, t.deleted_at is not null as deleted
           from unnest(${refs.map((ref) => ref.tenant)}::text[], ${refs.map((ref) => ref.thread_id)}::text[]) as r (tenant, id)
-          join weft.threads t on t.tenant = r.tenant and t.id = r.id and t.deleted_at is null`.execute(db),
+          join weft.threads t on t.tenant = r.tenant and t.id = r.id`.execute(db),
       )
       return rows
     },

@@ -9,11 +9,13 @@ import { ApplicationFailure } from '@temporalio/common'
 /** gRPC's status codes that we tell apart. */
 const status = {
   CANCELLED: 1,
+  UNKNOWN: 2,
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
   RESOURCE_EXHAUSTED: 8,
   FAILED_PRECONDITION: 9,
   ABORTED: 10,
+  INTERNAL: 13,
   UNAVAILABLE: 14,
 } as const
 
@@ -36,6 +38,9 @@ export function ambiguity(error: unknown, unexpected: number): boolean {
     case status.DEADLINE_EXCEEDED:
     case status.CANCELLED:
     case status.ABORTED:
+    // A server that dies or whose database is busy: what the call did by then is as open as after no answer.
+    case status.UNKNOWN:
+    case status.INTERNAL:
     // The execution that took the update has closed in between: the next send starts or finds its successor.
     case status.NOT_FOUND:
       return true

@@ -45,11 +45,12 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
         return await client.connection.withDeadline(until, () => sendOnce(ref, stamped, updateId))
       } catch (error) {
         if (isUnexpectedTaskFailure(error)) unexpected += 1
-        if (!ambiguity(error, unexpected)) {
-          if (error instanceof WorkflowUpdateFailedError) return refusal(error)
-          throw error
-        }
-        if (Date.now() + backoff >= deadline) {
+        const again = ambiguity(error, unexpected)
+        if (!again && error instanceof WorkflowUpdateFailedError) return refusal(error)
+        // A thread that hands over under load, or a worker that has come back from standing still, can fail several tasks
+        // in a row. Nothing is wrong with the command then, and the caller may send it again.
+        if (!again && !isUnexpectedTaskFailure(error)) throw error
+        if (!again || Date.now() + backoff >= deadline) {
           throw new ThreadUnavailable(
             'The thread did not answer in time; send the command again with the same Idempotency-Key.',
             { cause: error },

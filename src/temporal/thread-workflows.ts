@@ -56,7 +56,7 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
     async running(tenant, token) {
       const { executions, nextPageToken } = await client.workflowService.listWorkflowExecutions({
         namespace: client.options.namespace,
-        query: `WorkflowType = '${THREAD_WORKFLOW}' AND ExecutionStatus = 'Running'`,
+        query: `WorkflowType = '${THREAD_WORKFLOW}' AND ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '${tenant}/'`,
         pageSize: PAGE,
         ...(token === null ? {} : { nextPageToken: Buffer.from(token, 'base64') }),
       })

@@ -74,10 +74,10 @@ async function race(thread: string, tries: number): Promise<Record<string, numbe
     // A refusal is as clear an answer; then only the other one runs.
     if (answers.some(({ status }) => status === 409)) continue
     const [first, second] = answers.map(({ body }) => body).sort((a, b) => a.input.message_seq_from - b.input.message_seq_from)
-    expect([first.termination.type, second.termination.type], `try ${String(i)}`).toEqual([
-      expect.stringMatching(/^(cancelled|superseded)$/),
-      'natural_end',
-    ])
+    expect(second.termination.type, `try ${String(i)}`).toBe('natural_end')
+    // On a busy machine the first may be done before the second has come.
+    if (first.termination.type === 'natural_end') expect(second.created_at >= first.finished_at, `try ${String(i)}`).toBe(true)
+    else expect(first.termination.type, `try ${String(i)}`).toMatch(/^(cancelled|superseded)$/)
   }
   return outcomes
 }

@@ -12,7 +12,7 @@ beforeAll(async () => {
   client = createClient(service.url)
   const { body } = await client.run('hi')
   ;({ thread_id: thread, run_id: run } = body)
-}, 30_000)
+})
 afterAll(() => service.close())
 
 const streams = (): [path: string, scope: string][] => [
@@ -26,6 +26,14 @@ it('every stream answers 410 to a cursor that the log does not reach, by header 
   for (const [path, scope] of streams()) {
     const cursor = eventCursor(scope, 10_000)
     expectProblem(await client.call('GET', path, undefined, { 'last-event-id': cursor }), 410, 'cursor_expired')
+    expectProblem(await client.call('GET', `${path}?cursor=${cursor}`), 410, 'cursor_expired')
+  }
+})
+
+it('every stream and list answers 410 to a cursor whose number has gone to another event, as after a restored backup', async () => {
+  const lists = [`/v1/runs/${run}/events`, `/v1/threads/${thread}/events`]
+  for (const [path, scope] of [...streams(), ...lists.map((path) => [path, path.slice(4, -7).replace('s/', ':')] as const)]) {
+    const cursor = eventCursor(scope, 3, 12_345)
     expectProblem(await client.call('GET', `${path}?cursor=${cursor}`), 410, 'cursor_expired')
   }
 })

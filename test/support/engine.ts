@@ -56,6 +56,8 @@ export type EngineOptions = {
   /** Of a test that breaks logs on purpose: they are not checked when the engine is closed. */
   broken_logs?: boolean
   retention_ms?: number
+  /** Stands between the worker and its activities: for faults, and for activities of other workflows. */
+  wrap?: (activities: ReturnType<typeof createActivities>) => ReturnType<typeof createActivities>
 }
 
 /** Store, worker and gateway in this process, over a Temporal server that is there already. */
@@ -120,7 +122,7 @@ export class Engine {
     const worker = await createWorker({
       connection,
       namespace: 'default',
-      activities,
+      activities: this.#options.wrap?.(activities) ?? activities,
       identity: 'test',
       heartbeat_throttle_ms: 200,
       task_queue,

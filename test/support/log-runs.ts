@@ -38,7 +38,7 @@ export const runRules: Rule = (log) => {
       runs.set(run_id, { ...run, status: 'running', started: true })
       continue
     }
-    check(event, run.started || kind === 'RunFinished', 'before its run was started')
+    check(event, run.started || kind === 'RunFinished' || kind === 'RunErrored', 'before its run was started')
     step(event, run, check)
     if (kind === 'RunFinished' || kind === 'RunErrored') {
       run.status = 'ended'
@@ -91,7 +91,8 @@ function step(event: PublicEvent, run: Run, check: (event: PublicEvent, holds: b
       break
     }
     case 'RunErrored':
-      check(event, run.started, 'before its run was started')
+      // A store that was set back never heard of its start.
+      check(event, run.started || event.payload.code === 'store_restored', 'before its run was started')
       break
     default:
   }

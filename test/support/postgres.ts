@@ -15,6 +15,9 @@ export type TestPostgres = {
   /** Stops all its processes as they are (SIGSTOP): connections stay open and nothing answers. */
   pause(): void
   resume(): void
+  /** Ends all its processes at once (SIGKILL); its files stay, for `restart` on the same port. */
+  kill(): Promise<void>
+  restart(): Promise<void>
 }
 
 /** Starts a server from the installed binaries; as root it installs them where there are none. */
@@ -32,31 +35,53 @@ export async function startPostgres(): Promise<TestPostgres> {
   const settings = ['fsync=off', 'listen_addresses=127.0.0.1', `unix_socket_directories=${dir}`, 'max_connections=100'].flatMap(
     (one) => ['-c', one],
   )
-  const server = spawn(join(bin, 'postgres'), ['-D', data, '-p', String(port), ...settings], {
-    ...as,
-    env,
-    cwd: dir,
-    stdio: 'ignore',
-  })
-  const pid = server.pid
-  if (pid === undefined) throw new Error(`${join(bin, 'postgres')} could not be started.`)
+  const launch = (): ChildProcess & { pid: number } => {
+    const started = spawn(join(bin, 'postgres'), ['-D', data, '-p', String(port), ...settings], {
+      ...as,
+      env,
+      cwd: dir,
+      stdio: 'ignore',
+    })
+    if (started.pid === undefined) throw new Error(`${join(bin, 'postgres')} could not be started.`)
+    return started as ChildProcess & { pid: number }
+  }
+  let server = launch()
   // A test run that dies must leave no server behind.
-  const kill = (): void => void signal([pid], 'SIGKILL')
+  const kill = (): void => void signal([server.pid], 'SIGKILL')
   process.once('exit', kill)
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   await untilReady(url, server)
-  const family = (): number[] => [pid, ...childrenOf(pid)]
+  const family = (): number[] => [server.pid, ...childrenOf(server.pid)]
+  const hasEnded = (): boolean => server.exitCode !== null || server.signalCode !== null
   return {
     url,
-    pid,
+    get pid() {
+      return server.pid
+    },
     pause: () => signal(family(), 'SIGSTOP'),
     resume: () => signal(family(), 'SIGCONT'),
+    kill: async () => {
+      const ended = hasEnded() ? null : new Promise((resolve) => server.once('exit', resolve))
+      signal(family(), 'SIGKILL')
+      await ended
+    },
+    restart: async () => {
+      // Until the last of the killed processes is gone their shared memory is in the way.
+      for (let attempt = 1; ; attempt++) {
+        server = launch()
+        try {
+          return await untilReady(url, server)
+        } catch (error) {
+          if (attempt === 20) throw error
+          await sleep(100)
+        }
+      }
+    },
     stop: async () => {
       process.off('exit', kill)
-      const ended =
-        server.exitCode === null && server.signalCode === null ? new Promise((resolve) => server.once('exit', resolve)) : null
+      const ended = hasEnded() ? null : new Promise((resolve) => server.once('exit', resolve))
       signal(family(), 'SIGCONT')
-      signal([pid], 'SIGINT') // "fast shutdown": ends its connections too
+      signal([server.pid], 'SIGINT') // "fast shutdown": ends its connections too
       await Promise.race([ended, sleep(5_000)])
       signal(family(), 'SIGKILL')
       await ended

@@ -83,7 +83,7 @@ async function list(
   const limit = input.query.limit ?? DEFAULT_LIMIT
   const { kinds } = input.query
   const query = { ...source, ...(kinds === undefined ? {} : { kinds }), after_seq, limit: limit + 1 }
-  const { events, last_seq } = await context.store.conversation.listEvents(context.tenant, query)
+  const { events, last_seq, kept_from } = await context.store.conversation.listEvents(context.tenant, query)
   const shown = events.slice(0, limit)
   const last = shown.at(-1)
   // Of a few kinds, what lies behind the last one shown has been looked at as well.
@@ -91,7 +91,7 @@ async function list(
   const next_cursor = beyond
     ? eventCursor(scope, last_seq)
     : last === undefined
-      ? (input.query.cursor ?? eventCursor(scope, 0))
+      ? (input.query.cursor ?? eventCursor(scope, kept_from - 1))
       : eventCursor(scope, last.event_seq, last.occurred_at)
   return json({ items: shown.map((event) => presentEvent(event, scope)), next_cursor, has_more: events.length > limit, limit })
 }

@@ -99,7 +99,7 @@ export function runRoutes(): Route[] {
         const { id: thread_id } = await requireThread(context, id)
         const cursor = resumeCursor(query.cursor, headers)
         const seq = cursor === undefined ? null : decodeEventCursor(threadScope(thread_id), cursor)
-        if (seq !== null) await checkReach(context, thread_id, seq)
+        if (seq !== null) await checkReach(context, thread_id, seq, cursor)
         const start: ThreadStreamStart = seq !== null ? { from: 'after', seq } : { from: query.from ?? 'join' }
         const inbox = listen(context, thread_id, gone)
         return { kind: 'stream', run: streamThread.bind(null, context, { thread_id, start, inbox }) }

@@ -45,7 +45,9 @@ export async function writeExport(context: HttpContext, ref: ThreadRef, start: E
   }
   for (let after_seq = 0, more = true; more;) {
     const query = { thread_id: ref.thread_id, after_seq, limit: PAGE }
-    const { events } = await patiently(sink, () => conversation.listEvents(ref.tenant, query))
+    const { events, kept_from } = await patiently(sink, () => conversation.listEvents(ref.tenant, query))
+    if (after_seq > 0 && kept_from > after_seq + 1)
+      throw new Error('events were dropped for their age while the thread was exported')
     const wanted = events.filter((event) => event.event_seq <= last_seq)
     await write(
       'events',

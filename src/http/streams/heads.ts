@@ -36,12 +36,15 @@ export function createHeads(store: Pick<Store, 'threads'>, poll_ms: number, clos
       // A store that is away knows nothing; whoever follows its threads waits for it like everybody.
       const rows = await store.threads.lastSeqs(page.map(({ ref }) => ref)).catch(() => null)
       if (rows === null) return
-      const heads = new Map(rows.map((row) => [keyOf(row), row.last_seq]))
+      const heads = new Map(rows.map((row) => [keyOf(row), row]))
       for (const { ref, inboxes } of page) {
-        const last_seq = heads.get(keyOf(ref))
+        const head = heads.get(keyOf(ref))
+        // A thread without a row is one that is being made: whoever submits listens before it is there.
+        if (head === undefined) continue
         for (const inbox of inboxes) {
-          if (last_seq === undefined) inbox.close()
-          else if (last_seq > inbox.lastSeq()) inbox.tell({ type: 'events', thread_id: ref.thread_id, last_seq })
+          if (head.deleted) inbox.close()
+          else if (head.last_seq > inbox.lastSeq())
+            inbox.tell({ type: 'events', thread_id: ref.thread_id, last_seq: head.last_seq })
         }
       }
     }

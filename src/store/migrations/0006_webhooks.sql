@@ -24,7 +24,8 @@ create table weft.webhook_deliveries (
   -- No foreign key: the write of an event must neither wait for a webhook's removal nor fail over it.
   webhook_id text not null,
   tenant text not null,
-  -- The same at every try: the thread and the event's idempotency key.
+  -- The same at every try: the thread, the event's idempotency key, and its time, since after a restored backup another
+  -- event may have its number.
   delivery_id text not null,
   thread_id text not null,
   run_id text,
@@ -52,9 +53,11 @@ begin
   if new.occurred_at < now_ms - 604800000 then return null; end if;
   insert into weft.webhook_deliveries
     (webhook_id, tenant, delivery_id, thread_id, run_id, seq, kind, next_at, created_at, updated_at)
-  select w.id, new.tenant, new.thread_id || '/' || new.idempotency_key, new.thread_id, new.run_id, new.seq, new.kind,
+  select w.id, new.tenant, new.thread_id || '/' || new.idempotency_key || '/' || new.occurred_at, new.thread_id, new.run_id, new.seq, new.kind,
     now_ms, now_ms, now_ms
   from weft.webhooks w where w.tenant = new.tenant and w.disabled_at is null and new.kind = any (w.kinds)
+    -- What was before it is not its affair, when a repair writes it again; clocks may differ by a little.
+    and w.created_at <= new.occurred_at + 60000
   on conflict do nothing;
   return null;
 end $$;
