@@ -7,14 +7,16 @@ import { webhookBody } from '../src/webhooks/body.ts'
 import { postOnce } from '../src/webhooks/post.ts'
 import { nextTry, type RetrySettings } from '../src/webhooks/schedule.ts'
 import { signature } from '../src/webhooks/sign.ts'
+import { Slots } from '../src/webhooks/slots.ts'
 import type { ActivityLogger } from './deps.ts'
 
 export type WebhookDeps = { store: Store; allowed: AllowedNetworks; retry: RetrySettings; logger: ActivityLogger }
 type Target = { id: string; url: string; secret: string }
 
 const PAGE = 50
-/** Requests to one webhook at a time. */
-const AT_ONCE = 8
+/** Requests to one webhook at a time, and to all of them from this process. */
+const AT_ONCE = 4
+const slots = new Slots(64)
 const TIMEOUT_MS = 10_000
 /** After this a call ends and the workflow makes the next, so that no call grows long. */
 const LONGEST_CALL_MS = 60_000
@@ -97,18 +99,20 @@ async function tryOnce(
   if (payload === null || occurred_at === null)
     return { status: 'failed', last_status: null, last_error: 'The log does not have this event any more.' }
   const body = webhookBody({ ...delivery, occurred_at, payload })
-  const posted = await postOnce({
-    url,
-    headers: {
-      'weft-delivery': delivery_id,
-      'weft-attempt': String(delivery.attempts + 1),
-      'weft-signature': signature(secret, Math.floor(Date.now() / 1_000), body),
-    },
-    body,
-    allowed,
-    timeout_ms: TIMEOUT_MS,
-    signal: cancellationSignal(),
-  })
+  const post = () =>
+    postOnce({
+      url,
+      headers: {
+        'weft-delivery': delivery_id,
+        'weft-attempt': String(delivery.attempts + 1),
+        'weft-signature': signature(secret, Math.floor(Date.now() / 1_000), body),
+      },
+      body,
+      allowed,
+      timeout_ms: TIMEOUT_MS,
+      signal: cancellationSignal(),
+    })
+  const posted = await slots.run(post)
   const { status: last_status, error: last_error } = posted
   if (posted.ok) return { status: 'delivered', last_status, last_error }
   const next_at = nextTry(retry, { attempts: delivery.attempts + 1, created_at: delivery.created_at, now: Date.now() })
