@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { JsonObject } from '../thread/json.ts'
 import type { Database } from './database.ts'
-import { decodeCursor, toPage } from './page.ts'
+import { readPage } from './page.ts'
 import type { DeliveryRow, DeliveryStatus, WebhookRows } from './webhook-store.ts'
 
 const COLUMNS = [
@@ -94,27 +94,19 @@ export function deliveryRows(database: Database): DeliveryRows {
   }
 }
 
-async function list(
+function list(
   database: Database,
   ...[tenant, filter, page]: Parameters<WebhookRows['listDeliveries']>
 ): ReturnType<WebhookRows['listDeliveries']> {
-  const after = decodeCursor(page.cursor)
   const { status, webhook_id } = filter
-  return database.run(async (db) => {
+  return database.run((db) => {
     let all = db.selectFrom('weft.webhook_deliveries').where('tenant', '=', tenant)
     if (status !== undefined) all = all.where('status', '=', status)
     if (webhook_id !== undefined) all = all.where('webhook_id', '=', webhook_id)
-    const id = sql<string>`(delivery_id || ' ' || webhook_id)`
-    let query = all.select(COLUMNS).orderBy('created_at', 'desc').orderBy(id, 'desc')
-    if (after !== null) query = query.where(sql<boolean>`(created_at, ${id}) < (${after.at}::bigint, ${after.id}::text)`)
-    const rows = await query
-      .limit(page.limit + 1)
-      .offset(page.offset ?? 0)
-      .execute()
-    return toPage(rows, page, {
+    const sort = { at: 'created_at', id: "(delivery_id || ' ' || webhook_id)", newest_first: true }
+    return readPage(all, all.select(COLUMNS), page, sort, {
       item: (row) => row,
       key: (row) => ({ at: row.created_at, id: `${row.delivery_id} ${row.webhook_id}` }),
-      count: async () => (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
     })
   })
 }

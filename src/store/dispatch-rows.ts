@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { DispatchStatus } from '../thread/records.ts'
 import type { Database } from './database.ts'
-import { decodeCursor, toPage } from './page.ts'
+import { readPage } from './page.ts'
 import type { ConversationRows } from './store.ts'
 
 type DispatchReads = Pick<ConversationRows, 'listDispatches' | 'findDispatch' | 'countDispatches'>
@@ -9,29 +9,17 @@ const COUNTED = ['queued', 'claimed', 'cancelled', 'superseded', 'dead_letter'] 
 
 export function dispatchRows(database: Database): DispatchReads {
   return {
-    listDispatches: async (tenant, filter, page) => {
-      const after = decodeCursor(page.cursor)
-      return database.run(async (db) => {
+    listDispatches: (tenant, filter, page) =>
+      database.run((db) => {
         let all = db.selectFrom('weft.dispatches').where('tenant', '=', tenant)
         if (filter.thread_id !== undefined) all = all.where('thread_id', '=', filter.thread_id)
         if (filter.status !== undefined) all = all.where('status', '=', filter.status)
-        let query = all
-          .select(['record', 'created_at', 'dispatch_id'])
-          .orderBy('created_at', 'desc')
-          .orderBy('dispatch_id', 'desc')
-        if (after !== null)
-          query = query.where(sql<boolean>`(created_at, dispatch_id) < (${after.at}::bigint, ${after.id}::text)`)
-        const rows = await query
-          .limit(page.limit + 1)
-          .offset(page.offset ?? 0)
-          .execute()
-        return toPage(rows, page, {
+        const sort = { at: 'created_at', id: 'dispatch_id', newest_first: true }
+        return readPage(all, all.select(['record', 'created_at', 'dispatch_id']), page, sort, {
           item: (row) => row.record,
           key: (row) => ({ at: row.created_at, id: row.dispatch_id }),
-          count: async () => (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
         })
-      })
-    },
+      }),
     findDispatch: async (tenant, dispatch_id) => {
       // By way of its run, whose index has the dispatch's id: the dispatches need none of their own for it.
       const row = await database.run((db) =>

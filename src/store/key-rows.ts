@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
-import { decodeCursor, toPage } from './page.ts'
+import { readPage } from './page.ts'
 import type { ApiKeyRow, ApiKeyRows } from './api-keys.ts'
 
 const COLUMNS = [
@@ -33,24 +33,16 @@ export function keyRows(database: Database): ApiKeyRows {
       const found = await database.run((db) => db.selectFrom('weft.api_keys').select('key_id').limit(1).executeTakeFirst())
       return found !== undefined
     },
-    async list(tenant, page) {
-      const after = decodeCursor(page.cursor)
-      return database.run(async (db) => {
+    list: (tenant, page) =>
+      database.run((db) => {
         let all = db.selectFrom('weft.api_keys')
         if (tenant !== null) all = all.where('tenant', '=', tenant)
-        let query = all.select(COLUMNS).orderBy('created_at', 'desc').orderBy('key_id', 'desc')
-        if (after !== null) query = query.where(sql<boolean>`(created_at, key_id) < (${after.at}::bigint, ${after.id}::text)`)
-        const rows = await query
-          .limit(page.limit + 1)
-          .offset(page.offset ?? 0)
-          .execute()
-        return toPage<ApiKeyRow, ApiKeyRow>(rows, page, {
-          item: (row) => row,
+        const sort = { at: 'created_at', id: 'key_id', newest_first: true }
+        return readPage(all, all.select(COLUMNS), page, sort, {
+          item: (row): ApiKeyRow => row,
           key: (row) => ({ at: row.created_at, id: row.key_id }),
-          count: async () => (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
         })
-      })
-    },
+      }),
     async revoke(tenant, key_id, { at, by }) {
       return database.transaction(async (tx) => {
         let query = tx.selectFrom('weft.api_keys').select(COLUMNS).where('key_id', '=', key_id)

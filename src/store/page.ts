@@ -1,3 +1,4 @@
+import { sql, type SelectQueryBuilder, type SqlBool } from 'kysely'
 import type { Page, PageRequest } from './store.ts'
 import { InvalidCursor } from './store.ts'
 
@@ -40,4 +41,37 @@ export async function toPage<Row, T>(
     has_more,
     next_cursor: last === undefined ? (request.cursor ?? '') : encodeCursor(make.key(last)),
   }
+}
+
+/** How a list is sorted: by a number, then by an id that makes the place of each row its own. SQL, or names of columns. */
+export type Sort = { at: string; id: string; newest_first: boolean }
+
+/** One page of a list. `all`: every row that belongs to it; `columns`: the same with what is read of each. */
+export async function readPage<DB, TB extends keyof DB, Row, T>(
+  all: SelectQueryBuilder<DB, TB, object>,
+  columns: SelectQueryBuilder<DB, TB, Row>,
+  request: PageRequest,
+  { at, id, newest_first }: Sort,
+  make: { item: (row: Row) => T; key: (row: Row) => Keyset },
+): Promise<Page<T>> {
+  const after = decodeCursor(request.cursor)
+  const [sort, beyond] = newest_first ? (['desc', '<'] as const) : (['asc', '>'] as const)
+  let query = columns.orderBy(sql.raw(at), sort).orderBy(sql.raw(id), sort)
+  if (after !== null)
+    query = query.where(
+      sql<SqlBool>`(${sql.raw(at)}, ${sql.raw(id)}) ${sql.raw(beyond)} (${after.at}::bigint, ${after.id}::text)`,
+    )
+  const rows = await query
+    .limit(request.limit + 1)
+    .offset(request.offset ?? 0)
+    .execute()
+  return toPage(rows, request, {
+    ...make,
+    count: async () => {
+      const { total } = (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()) as {
+        total: number
+      }
+      return total
+    },
+  })
 }

@@ -1,7 +1,6 @@
-import { sql } from 'kysely'
 import type { RunRecord } from '../thread/records.ts'
 import type { Database } from './database.ts'
-import { decodeCursor, toPage } from './page.ts'
+import { readPage } from './page.ts'
 import type { ConversationRows } from './store.ts'
 
 type RunReads = Pick<ConversationRows, 'getRun' | 'findRun' | 'listRuns' | 'latestRun'>
@@ -42,24 +41,16 @@ export function runRows(database: Database): RunReads {
       )
       return row?.record ?? null
     },
-    listRuns: async (tenant, filter, page) => {
-      const after = decodeCursor(page.cursor)
-      return database.run(async (db) => {
+    listRuns: (tenant, filter, page) =>
+      database.run((db) => {
         let all = db.selectFrom('weft.runs').where('tenant', '=', tenant)
         if (filter.thread_id !== undefined) all = all.where('thread_id', '=', filter.thread_id)
         if (filter.status !== undefined) all = all.where('status', '=', filter.status)
-        let query = all.select(['record', 'created_at', 'run_id']).orderBy('created_at', 'desc').orderBy('run_id', 'desc')
-        if (after !== null) query = query.where(sql<boolean>`(created_at, run_id) < (${after.at}::bigint, ${after.id}::text)`)
-        const rows = await query
-          .limit(page.limit + 1)
-          .offset(page.offset ?? 0)
-          .execute()
-        return toPage(rows, page, {
+        const sort = { at: 'created_at', id: 'run_id', newest_first: true }
+        return readPage(all, all.select(['record', 'created_at', 'run_id']), page, sort, {
           item: (row) => row.record,
           key: (row) => ({ at: row.created_at, id: row.run_id }),
-          count: async () => (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
         })
-      })
-    },
+      }),
   }
 }

@@ -9,6 +9,7 @@ import type { Made, Marks } from '../thread/repair/traces.ts'
 import type { Reply } from '../thread/reply.ts'
 import type { PendingEntry, Snapshot } from '../thread/state.ts'
 import type { ApiKeyRow } from './api-keys.ts'
+import type { DeliveryRow, WebhookRow } from './webhook-store.ts'
 
 /** The tables as src/store/migrations makes them. A JSON column is read as a value and written as JSON text. */
 export type Tables = {
@@ -46,35 +47,10 @@ export type Tables = {
   'weft.commands': Owned & { command_id: string; body_hash: string; at: number; reply: JsonColumn<Reply> }
   'weft.api_keys': ApiKeysTable
   'weft.secrets': { name: string; value: string; created_at: number }
-  'weft.webhooks': {
-    tenant: string
-    id: string
-    url: string
-    kinds: EventKind[]
-    description: string | null
-    secret: string
-    created_at: number
-    updated_at: number
-    disabled_at: number | null
-    disabled_reason: string | null
-    last_delivered_at: number | null
-    last_failed_at: number | null
-    last_status: number | null
-    last_error: string | null
-  }
-  'weft.webhook_deliveries': Owned & {
-    webhook_id: string
-    delivery_id: string
-    run_id: string | null
-    seq: number
-    kind: EventKind
-    status: Generated<'pending' | 'delivered' | 'failed'>
+  'weft.webhooks': WebhookRow & { secret: string }
+  'weft.webhook_deliveries': Omit<DeliveryRow, 'status' | 'attempts'> & {
+    status: Generated<DeliveryRow['status']>
     attempts: Generated<number>
-    next_at: number
-    last_status: number | null
-    last_error: string | null
-    created_at: number
-    updated_at: number
   }
   'weft.agent_versions': { version: string; agent_id: string; spec: JsonColumn<JsonObject> }
   'weft.lost': Owned & {

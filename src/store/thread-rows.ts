@@ -2,7 +2,7 @@ import { sql, type SelectQueryBuilder } from 'kysely'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
 import { forkThread } from './fork.ts'
-import { decodeCursor, toPage } from './page.ts'
+import { readPage } from './page.ts'
 import type { Tables, Tx } from './schema.ts'
 import type { Page, PageRequest, ThreadFilter, ThreadRow, ThreadRows } from './store.ts'
 import { createThread, THREAD_COLUMNS } from './thread-create.ts'
@@ -97,21 +97,19 @@ function readThread(tx: Tx, tenant: string, id: string): Promise<ThreadRow> {
     .executeTakeFirstOrThrow()
 }
 
-async function list(database: Database, tenant: string, filter: ThreadFilter, page: PageRequest): Promise<Page<ThreadRow>> {
-  const after = decodeCursor(page.cursor)
-  return database.run(async (db) => {
+function list(database: Database, tenant: string, filter: ThreadFilter, page: PageRequest): Promise<Page<ThreadRow>> {
+  return database.run((db) => {
     const all = filtered(db.selectFrom('weft.threads').where('tenant', '=', tenant).where('deleted_at', 'is', null), filter)
-    let query = all.select(THREAD_COLUMNS).orderBy('updated_at', 'desc').orderBy('id', 'desc')
-    if (after !== null) query = query.where(sql<boolean>`(updated_at, id) < (${after.at}::bigint, ${after.id}::text)`)
-    const rows = await query
-      .limit(page.limit + 1)
-      .offset(page.offset ?? 0)
-      .execute()
-    return toPage(rows, page, {
-      item: (row) => row,
-      key: (row) => ({ at: row.updated_at, id: row.id }),
-      count: async () => (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
-    })
+    return readPage(
+      all,
+      all.select(THREAD_COLUMNS),
+      page,
+      { at: 'updated_at', id: 'id', newest_first: true },
+      {
+        item: (row) => row,
+        key: (row) => ({ at: row.updated_at, id: row.id }),
+      },
+    )
   })
 }
 

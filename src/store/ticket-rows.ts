@@ -1,8 +1,7 @@
-import { sql } from 'kysely'
 import type { ThreadEvent } from '../thread/event.ts'
 import type { RunRecord, Ticket } from '../thread/records.ts'
 import type { Database } from './database.ts'
-import { decodeCursor, toPage } from './page.ts'
+import { readPage } from './page.ts'
 import type { ConversationRows } from './store.ts'
 
 type Opened = {
@@ -58,26 +57,21 @@ export function ticketChanges(events: ThreadEvent[], records: RunRecord[]): { op
 
 export function ticketRows(database: Database): Pick<ConversationRows, 'listTickets'> {
   return {
-    listTickets: async (tenant, filter, page) => {
-      const after = decodeCursor(page.cursor)
-      return database.run(async (db) => {
+    listTickets: (tenant, filter, page) =>
+      database.run((db) => {
         let all = db.selectFrom('weft.tickets').where('tenant', '=', tenant)
         if (filter.thread_id !== undefined) all = all.where('thread_id', '=', filter.thread_id)
-        let query = all
-          .select(['thread_id', 'run_id', 'agent_id', 'ticket', 'created_at', 'ticket_id'])
-          .orderBy('created_at')
-          .orderBy('ticket_id')
-        if (after !== null) query = query.where(sql<boolean>`(created_at, ticket_id) > (${after.at}::bigint, ${after.id}::text)`)
-        const rows = await query
-          .limit(page.limit + 1)
-          .offset(page.offset ?? 0)
-          .execute()
-        return toPage(rows, page, {
-          item: ({ thread_id, run_id, agent_id, ticket }) => ({ thread_id, run_id, agent_id, ticket }),
-          key: (row) => ({ at: row.created_at, id: row.ticket_id }),
-          count: async () => (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
-        })
-      })
-    },
+        const columns = all.select(['thread_id', 'run_id', 'agent_id', 'ticket', 'created_at', 'ticket_id'])
+        return readPage(
+          all,
+          columns,
+          page,
+          { at: 'created_at', id: 'ticket_id', newest_first: false },
+          {
+            item: ({ thread_id, run_id, agent_id, ticket }) => ({ thread_id, run_id, agent_id, ticket }),
+            key: (row) => ({ at: row.created_at, id: row.ticket_id }),
+          },
+        )
+      }),
   }
 }

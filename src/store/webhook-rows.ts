@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
 import { deliveryRows } from './delivery-rows.ts'
-import { decodeCursor, toPage } from './page.ts'
+import { readPage } from './page.ts'
 import type { WebhookRows } from './webhook-store.ts'
 
 const COLUMNS = [
@@ -83,20 +83,18 @@ export function webhookRows(database: Database): WebhookRows {
   }
 }
 
-async function list(database: Database, ...[tenant, page]: Parameters<WebhookRows['list']>): ReturnType<WebhookRows['list']> {
-  const after = decodeCursor(page.cursor)
-  return database.run(async (db) => {
+function list(database: Database, ...[tenant, page]: Parameters<WebhookRows['list']>): ReturnType<WebhookRows['list']> {
+  return database.run((db) => {
     const all = db.selectFrom('weft.webhooks').where('tenant', '=', tenant)
-    let query = all.select(COLUMNS).orderBy('created_at', 'desc').orderBy('id', 'desc')
-    if (after !== null) query = query.where(sql<boolean>`(created_at, id) < (${after.at}::bigint, ${after.id}::text)`)
-    const rows = await query
-      .limit(page.limit + 1)
-      .offset(page.offset ?? 0)
-      .execute()
-    return toPage(rows, page, {
-      item: (row) => row,
-      key: (row) => ({ at: row.created_at, id: row.id }),
-      count: async () => (await all.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow()).total,
-    })
+    return readPage(
+      all,
+      all.select(COLUMNS),
+      page,
+      { at: 'created_at', id: 'id', newest_first: true },
+      {
+        item: (row) => row,
+        key: (row) => ({ at: row.created_at, id: row.id }),
+      },
+    )
   })
 }

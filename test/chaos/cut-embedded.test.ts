@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { freePort } from '../support/free-port.ts'
+import { freePort } from '../../src/temporal/embedded/ports.ts'
 import { createPlace, type Started } from '../support/program.ts'
 import { startCuttingProxy, type CuttingProxy } from '../streams/support/cutting-proxy.ts'
 import { startWordEndpoint, type WordEndpoint } from '../streams/support/endpoint.ts'

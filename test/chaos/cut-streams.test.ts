@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { freePort } from '../support/free-port.ts'
+import { freePort } from '../../src/temporal/embedded/ports.ts'
 import { startTemporal } from '../support/engine.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { createPlace, type Started } from '../support/program.ts'

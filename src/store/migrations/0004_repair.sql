@@ -32,9 +32,11 @@ create table weft.traces (
   primary key (tenant, thread_id, seq)
 );
 
-drop function weft.write_batch(text, text, bigint, bigint, bigint, bigint, json, json, json, json, json, json, json, json, json, json, json, json);
+drop function weft.write_batch(text, text, bigint, bigint, bigint, bigint, json, json, json, json, json, json, json, json, json, json);
 
--- As before (see 0003), with what the rows keep of their events.
+-- As before (see 0002), with the tickets that the batch closes and opens, and what the rows keep of their events. A row of
+-- `closed` without a call closes every ticket of its run. A run has one end, and so has its dispatch: once stored it stays
+-- as it is.
 create function weft.write_batch(
   of_tenant text, of_thread text, new_epoch bigint, after_seq bigint, new_seq bigint, now_ms bigint,
   events json, messages json, runs json, dispatches json, ended json, delivered json, new_queue json, ledger json, summary json, snapshot json,

@@ -1,6 +1,6 @@
-import type { EventKind, ThreadEvent } from '../event.ts'
+import type { Disposition, EventKind, Payloads, ThreadEvent } from '../event.ts'
 import type { JsonObject } from '../json.ts'
-import type { DispatchStatus, RunLimits, Usage } from '../records.ts'
+import type { DispatchStatus } from '../records.ts'
 
 /**
  * What rows keep of the events that they come from, besides what they are there for: enough to tell which number in
@@ -22,22 +22,12 @@ export type Mark = {
 export type Marks = { [seq: string]: Mark }
 
 /** How a model came to a message: what the step's InferenceCompleted and the calls in the message were. */
-export type Made = {
-  attempt: number
-  model: string
-  usage: Usage
-  duration_ms: number
-  finish_reason: string
-  agent_version: string
-  limits: RunLimits
-  worker?: string
-  calls?: MadeCall[]
-}
+export type Made = Omit<Payloads['InferenceCompleted'], 'step' | 'interrupted'> & { calls?: MadeCall[] }
 /** `offset`: from the message's event to the call's. `ticket_id`: of the ticket that was opened right after it. */
 export type MadeCall = {
   tool_call_id: string
   offset: number
-  disposition: 'run' | 'approve' | 'external' | 'reject'
+  disposition: Disposition
   repeatable: boolean
   expires_in_ms: number | null
   timeout_ms: number | null

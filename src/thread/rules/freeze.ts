@@ -1,4 +1,4 @@
-import { selectPendingForFreeze, walkPending, type Boundary } from '../pending.ts'
+import { walkPending, type Boundary } from '../pending.ts'
 import type { RunState, PendingEntry } from '../state.ts'
 import { hash128 } from '../ids.ts'
 import { canonicalJson } from '../json.ts'
@@ -26,12 +26,12 @@ export function frozenAt(
   boundary: Boundary,
   run?: Joining,
 ): { taken: PendingEntry[]; blocked_by: PendingEntry | null } {
-  const chosen = selectPendingForFreeze(queue, boundary, run?.run_id).flatMap((index) => queue[index] ?? [])
+  const walk = walkPending(queue, boundary, run?.run_id)
+  const chosen = walk.taken.flatMap((index) => queue[index] ?? [])
   const fit = run ?? chosen[0]
   const cut = chosen.findIndex((entry) => fit === undefined || !fits(entry, fit, run !== undefined))
   if (cut !== -1) return { taken: chosen.slice(0, cut), blocked_by: chosen[cut] ?? null }
-  const { stopped_at } = walkPending(queue, boundary, run?.run_id)
-  return { taken: chosen, blocked_by: stopped_at === null ? null : (queue[stopped_at] ?? null) }
+  return { taken: chosen, blocked_by: walk.stopped_at === null ? null : (queue[walk.stopped_at] ?? null) }
 }
 
 /** An open run has its overrides already: a message that asks for none may join it. */

@@ -1,4 +1,4 @@
-import { freePort } from '../../support/free-port.ts'
+import { freePort } from '../../../src/temporal/embedded/ports.ts'
 import { startPostgres, type TestPostgres } from '../../support/postgres.ts'
 import { createPlace } from '../../support/program.ts'
 import { Slot } from './slot.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { serverArguments } from '../../../src/temporal/embedded/arguments.ts'
 import { waitUntilHealthy } from '../../../src/temporal/embedded/health.ts'
 import { spawnServer, type ServerProcess } from '../../../src/temporal/embedded/server-process.ts'
-import { freePort } from '../../support/free-port.ts'
+import { freePort } from '../../../src/temporal/embedded/ports.ts'
 import { temporalCli } from '../../support/temporal-cli.ts'
 
 const START_MS = 60_000

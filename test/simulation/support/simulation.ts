@@ -10,6 +10,7 @@ import { SETTINGS } from '../../thread/given.ts'
 import { Agenda } from './agenda.ts'
 import { MemoryStore } from './memory-store.ts'
 import { Server, type Work } from './server.ts'
+import { PLAIN } from '../../thread/plain-step.ts'
 
 /** A command as its sender knows it: what was sent, and every answer that came back. */
 export type Sent = {
@@ -266,19 +267,6 @@ export class Simulation {
   #say(text: string): void {
     this.lines.push(`${String(this.#agenda.now - START)} ${text}`)
   }
-}
-
-const PLAIN: Extract<ModelStepResult, { kind: 'completed' }> = {
-  kind: 'completed',
-  model: 'm',
-  finish_reason: 'stop',
-  usage: { input_tokens: 1, output_tokens: 1 },
-  duration_ms: 1,
-  agent_version: 'v1',
-  limits: { max_steps: 1_000 },
-  has_content: true,
-  has_text: true,
-  calls: [],
 }
 
 function copy<T>(value: T): T {

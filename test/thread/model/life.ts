@@ -10,6 +10,7 @@ import type { Answer } from '../../../src/thread/reply.ts'
 import { emptyThread, fromStore, toSnapshot } from '../../../src/thread/state-init.ts'
 import type { ThreadState } from '../../../src/thread/state.ts'
 import { SETTINGS } from '../given.ts'
+import { PLAIN } from '../plain-step.ts'
 import { apply, refuses, type Facts } from './commands.ts'
 import { compare, same } from './compare.ts'
 import { decided, endOf, of, report } from './effects.ts'
@@ -306,19 +307,6 @@ export class Life {
   note(text: () => string): void {
     this.trace?.push(text())
   }
-}
-
-const PLAIN = {
-  kind: 'completed' as const,
-  model: 'm',
-  finish_reason: 'stop',
-  usage: { input_tokens: 1, output_tokens: 1 },
-  duration_ms: 1,
-  agent_version: 'v1',
-  limits: { max_steps: 1_000 },
-  has_content: true,
-  has_text: true,
-  calls: [],
 }
 
 function brief(event: ThreadEvent): string {
