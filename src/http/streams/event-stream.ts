@@ -1,6 +1,7 @@
 import type { EventKind } from '../../thread/event.ts'
 import type { HttpContext } from '../options.ts'
 import { presentEvent } from '../present.ts'
+import { follow } from './follow.ts'
 import type { Inbox } from './inbox.ts'
 import { createLogReader } from './log-reader.ts'
 import type { FrameSink } from './sse.ts'
@@ -46,12 +47,7 @@ export async function streamEvents(context: HttpContext, options: EventStreamOpt
       there = await log.catchUp()
       ended = true
     }
-    while (there && !ended && !sink.signal.aborted) {
-      const frame = await inbox.take()
-      if (frame === 'closed') break
-      if (frame === 'lost') there = await log.catchUp()
-      else if (frame !== 'idle' && frame.type === 'events') there = await log.take(frame)
-    }
+    if (there) await follow({ inbox, log, signal: sink.signal, over: () => ended })
   } finally {
     inbox.close()
   }

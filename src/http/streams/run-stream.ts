@@ -1,6 +1,7 @@
 import type { LogEvent } from '../../thread/envelope.ts'
 import { eventCursor } from '../cursors.ts'
 import type { HttpContext } from '../options.ts'
+import { createSync, follow, type Live } from './follow.ts'
 import type { Inbox } from './inbox.ts'
 import { createLogReader } from './log-reader.ts'
 import { createRunProjection, type Projected } from './native-events.ts'
@@ -18,9 +19,6 @@ export type RunStreamOptions = {
   inbox: Inbox
 }
 
-/** Lost live frames are asked for again at most this often, in ms. */
-const SYNC_PAUSE_MS = 500
-
 /** Scope of the cursors on a run's stream and events. */
 export function runScope(run_id: string): string {
   return `run:${run_id}`
@@ -36,7 +34,6 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
   const over_until = start.from === 'submit' ? start.seq : 0
   const projection = createRunProjection(run_id, { ends_on_wait: options.ends_on_wait, closed_until: over_until })
   let opening: ReturnType<typeof createOpening> | null = createOpening(start)
-  let synced_at = 0
 
   const send = (projected: readonly Projected[]): Promise<void> =>
     sink.send(
@@ -51,12 +48,7 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
       await send(opening === null ? frames : opening.feed(event, frames))
     }
   }
-  const sync = (): void => {
-    const now = Date.now()
-    if (projection.ended || projection.waiting_since !== null || now - synced_at < SYNC_PAUSE_MS) return
-    synced_at = now
-    context.bus.publish(context.tenant, { type: 'sync', thread_id })
-  }
+  const sync = createSync(context, thread_id, () => !projection.ended && projection.waiting_since === null)
 
   /** Looked at only when the log has been read to its end: an earlier wait may be long over. */
   const suspend = async (): Promise<void> => {
@@ -77,21 +69,14 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
     await send(rest)
     await suspend()
     sync()
-    while (there && !projection.ended && !sink.signal.aborted) {
-      const frame = await inbox.take()
-      if (frame === 'closed') break
-      if (frame === 'idle') continue
-      if (frame === 'lost') {
-        there = await log.catchUp()
-        sync()
-      } else if (frame.type === 'events') there = await log.take(frame)
-      else {
-        if (projection.behind(frame)) there = await log.catchUp()
-        await send(projection.live(frame))
-        if (projection.takeGap()) sync()
-      }
-      await suspend()
+    if (!there) return
+    const live: Live = {
+      behind: projection.behind,
+      show: (frame) => send(projection.live(frame)),
+      takeGap: projection.takeGap,
+      sync,
     }
+    await follow({ inbox, log, signal: sink.signal, over: () => projection.ended, live, afterEach: suspend })
   } finally {
     inbox.close()
   }

@@ -1,6 +1,7 @@
 import type { LogEvent } from '../../thread/envelope.ts'
 import { eventCursor } from '../cursors.ts'
 import type { HttpContext } from '../options.ts'
+import { createSync, follow, type Live } from './follow.ts'
 import type { Inbox } from './inbox.ts'
 import { createLogReader, patiently } from './log-reader.ts'
 import { createRunProjection } from './native-events.ts'
@@ -18,8 +19,6 @@ export type ThreadStreamOptions = {
 }
 
 const PAGE = 200
-/** Lost live frames are asked for again at most this often, in ms. */
-const SYNC_PAUSE_MS = 500
 
 /** Scope of the cursors on a thread's streams and events. */
 export function threadScope(thread_id: string): string {
@@ -34,7 +33,6 @@ export async function streamThread(context: HttpContext, options: ThreadStreamOp
   const { thread_id, start, inbox } = options
   const parents = new Map<string, string | null>()
   const runs = createThreadRuns((event) => parents.get(event.run_id ?? '') ?? null)
-  let synced_at = 0
 
   const cursor = (seq: number, at?: number): string => eventCursor(threadScope(thread_id), seq, at)
   const send = (frames: readonly OfRun[]): Promise<void> =>
@@ -57,12 +55,7 @@ export async function streamThread(context: HttpContext, options: ThreadStreamOp
     const run = await context.store.conversation.getRun(context.tenant, run_id, thread_id).catch(() => null)
     parents.set(run_id, run?.parent_run_id ?? null)
   }
-  const sync = (): void => {
-    const now = Date.now()
-    if (!runs.working || now - synced_at < SYNC_PAUSE_MS) return
-    synced_at = now
-    context.bus.publish(context.tenant, { type: 'sync', thread_id })
-  }
+  const sync = createSync(context, thread_id, () => runs.working)
 
   /** Brings the run that was open at this number to where it was then; the frames that a joining reader gets of it. */
   const takeIn = async (seq: number): Promise<OfRun[]> => {
@@ -87,22 +80,11 @@ export async function streamThread(context: HttpContext, options: ThreadStreamOp
       await sink.send([{ id: cursor(from) }])
     }
     const log = createLogReader(context, { thread_id, after_seq: from, signal: sink.signal, deliver })
-    let there = await log.catchUp()
+    const there = await log.catchUp()
     sync()
-    while (there && !sink.signal.aborted) {
-      const frame = await inbox.take()
-      if (frame === 'closed') break
-      if (frame === 'idle') continue
-      if (frame === 'lost') {
-        there = await log.catchUp()
-        sync()
-      } else if (frame.type === 'events') there = await log.take(frame)
-      else {
-        if (runs.behind(frame)) there = await log.catchUp()
-        await send(runs.live(frame))
-        if (runs.takeGap()) sync()
-      }
-    }
+    if (!there) return
+    const live: Live = { behind: runs.behind, show: (frame) => send(runs.live(frame)), takeGap: runs.takeGap, sync }
+    await follow({ inbox, log, signal: sink.signal, live })
   } finally {
     inbox.close()
   }
