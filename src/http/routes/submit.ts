@@ -75,7 +75,8 @@ export function submitRoutes(): Route[] {
           const location = { 'Content-Location': `/v1/runs/${run_id}` }
           if (streams) {
             const start = { from: 'submit' as const, seq: sent.event_seq }
-            const run = streamRun.bind(null, context, { thread_id, run_id, start, ends_on_wait: true, inbox })
+            const fresh = !sent.replayed
+            const run = streamRun.bind(null, context, { thread_id, run_id, start, fresh, ends_on_wait: true, inbox })
             return { kind: 'stream', headers: location, run }
           }
           const run = await waitForRun(context, { thread_id, run_id, inbox, until: isSettled, min_seq: sent.event_seq, gone })

@@ -13,6 +13,8 @@ export type RunStreamOptions = {
   thread_id: string
   run_id: string
   start: StreamStart
+  /** What was submitted is new: nothing of its log can have been dropped, so its end need not be looked for elsewhere. */
+  fresh?: boolean
   /** A run that waits for a decision ends the stream; else the stream waits with it. */
   ends_on_wait: boolean
   /** Opened before the run was submitted or looked up, so that nothing falls between. Closed at the end. */
@@ -58,7 +60,7 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
   const log = createLogReader(context, { thread_id, run_id, after_seq: 0, signal: sink.signal, deliver })
   try {
     let there = await log.catchUp()
-    const end = projection.ended ? null : await toldEnd(context, thread_id, run_id)
+    const end = projection.ended || options.fresh === true ? null : await toldEnd(context, thread_id, run_id)
     if (end !== null) {
       // It may have ended after the log was read; else the log does not tell it.
       there = await log.catchUp()
