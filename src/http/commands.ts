@@ -17,6 +17,8 @@ export type SendOptions = {
   route: string
   key: string | null
   gone: AbortSignal
+  /** What the log names as the cause of what the command does, if nothing in it names it. */
+  delivery_id?: string | undefined
 }
 export type Sent<T> = { outcome: T; event_seq: number; replayed: boolean }
 
@@ -42,7 +44,7 @@ export async function sendCommand<T>(
     if (known !== null) return known as Sent<unknown> as Sent<T>
     const answer = await withDeadline(
       context,
-      context.gateway.send(ref, { ...command, ...keyed(ref.tenant, options), origin: 'http' }),
+      context.gateway.send(ref, { ...command, ...keyed(ref.tenant, options), origin: 'http' }, options.delivery_id),
     )
     const { event_seq } = answer
     if (answer.ok || TOLD_BY_THE_STORE.has(answer.rejection.code))

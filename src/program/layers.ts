@@ -186,6 +186,7 @@ async function addWorker(
       }),
     },
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
+    stackTraces: config.logLevel === 'debug' || config.logLevel === 'trace',
     onFailure,
   })
   shutdown.add('The worker', () => worker.drain(), drainMs)

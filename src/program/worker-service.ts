@@ -15,14 +15,15 @@ export type WorkerServiceOptions = {
   activities: ThreadActivities
   identity: string
   heartbeatThrottleMs: number
+  stackTraces: boolean
   /** The worker ended although nobody asked it to. */
   onFailure: (error: Error) => void
 }
 
 /** Creates the worker and lets it take tasks. */
 export async function startWorker(options: WorkerServiceOptions): Promise<WorkerService> {
-  const { heartbeatThrottleMs, onFailure, ...settings } = options
-  const worker = await createWorker({ ...settings, heartbeat_throttle_ms: heartbeatThrottleMs })
+  const { heartbeatThrottleMs, stackTraces, onFailure, ...settings } = options
+  const worker = await createWorker({ ...settings, heartbeat_throttle_ms: heartbeatThrottleMs, stack_traces: stackTraces })
   let draining = false
   const ended = worker.run().then(
     () => (draining ? undefined : onFailure(new Error('The worker stopped by itself.'))),

@@ -6,25 +6,29 @@ import type { LedgerEntry } from '../thread/state.ts'
 import type { Database } from './database.ts'
 import { toJsonText } from './json-text.ts'
 import { persist } from './persist.ts'
+import { StagedCache } from './staged-cache.ts'
 import type { Tx } from './schema.ts'
 import type { EngineRows } from './store.ts'
 
 export function engineRows(database: Database): EngineRows {
+  const cache = new StagedCache()
   return {
     load: (ref) => database.transaction((tx) => load(tx, ref, Date.now())),
-    persist: (batch) => database.run((db) => persist(db, batch, Date.now())),
+    persist: (batch) => database.run((db) => persist(db, batch, Date.now(), cache)),
     stage: async (key, parts) => {
       if (parts.length === 0) return
       // Of a deleted thread or an ended run nobody will ever take anything, or clear it away.
-      await database.transaction((tx) =>
-        sql`
+      const write = (): Promise<unknown> =>
+        database.run((db) =>
+          sql`
           insert into weft.staged (tenant, thread_id, run_id, step, attempt, part, value)
           select ${key.tenant}, ${key.thread_id}, ${key.run_id}, ${key.step}::int, ${key.attempt}::int, p.part, coalesce(p.value, 'null')
           from json_to_recordset(${toJsonText(parts)}::json) as p (part text, value json)
           where exists (select 1 from weft.threads where tenant = ${key.tenant} and id = ${key.thread_id} and deleted_at is null)
             and not exists (select 1 from weft.runs where tenant = ${key.tenant} and thread_id = ${key.thread_id} and run_id = ${key.run_id} and status = 'done')
-          on conflict (tenant, thread_id, run_id, step, attempt, part) do update set value = excluded.value`.execute(tx),
-      )
+          on conflict (tenant, thread_id, run_id, step, attempt, part) do update set value = excluded.value`.execute(db),
+        )
+      await cache.around(key, parts, write)
     },
     staged: async (key, part) => {
       const row = await database.run((db) =>

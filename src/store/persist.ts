@@ -6,6 +6,7 @@ import { needsScrubbing, scrubJson } from './json-text.ts'
 import { writeBatch, writeLedger } from './persist-write.ts'
 import { readsStore, resolveEvents, resolveRuns } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
+import type { StagedCache } from './staged-cache.ts'
 
 type Stored = PersistResult & { events?: LogEvent[] }
 
@@ -13,12 +14,12 @@ type Stored = PersistResult & { events?: LogEvent[] }
  * Writes one batch: what is not yet stored of it, or nothing. Most batches need nothing from the store and follow on
  * what it has: they go in with one call, which checks just that. All others take the longer way.
  */
-export async function persist(db: Db, batch: PersistBatch, now: number): Promise<Stored> {
-  if (batch.events.length > 0 && !readsStore(batch.events, batch.runs)) {
-    const stored = await write(db, batch, batch.events, now)
+export async function persist(db: Db, batch: PersistBatch, now: number, cache: StagedCache): Promise<Stored> {
+  if (batch.events.length > 0 && !readsStore(batch, cache)) {
+    const stored = await write(db, batch, batch.events, now, cache)
     if (stored !== null) return stored
   }
-  return db.transaction().execute((tx) => persistLocked(tx, batch, now))
+  return db.transaction().execute((tx) => persistLocked(tx, batch, now, cache))
 }
 
 /**
@@ -26,7 +27,7 @@ export async function persist(db: Db, batch: PersistBatch, now: number): Promise
  * batch with a later epoch than the row's comes from a life whose loading was lost with a restored backup: it goes on
  * if its numbers fit, else it is a gap, never a fence, after which it would load what the backup has and number anew.
  */
-async function persistLocked(tx: Tx, batch: PersistBatch, now: number): Promise<Stored> {
+async function persistLocked(tx: Tx, batch: PersistBatch, now: number, cache: StagedCache): Promise<Stored> {
   const row = await tx
     .selectFrom('weft.threads')
     .select(['epoch', 'last_seq', 'deleted_at'])
@@ -48,16 +49,16 @@ async function persistLocked(tx: Tx, batch: PersistBatch, now: number): Promise<
     await writeLedger(tx, batch)
     return { status: 'stored', last_seq: row.last_seq, events: [] }
   }
-  const stored = await write(tx, batch, fresh, now)
+  const stored = await write(tx, batch, fresh, now, cache)
   if (stored === null)
     throw new Error(`The events ${presumed + 1} to ${batch.last_seq} of a batch are not numbered one after the other.`)
   return stored
 }
 
 /** Null when these events do not follow on what is stored. */
-async function write(db: Db, batch: PersistBatch, fresh: ThreadEvent[], now: number): Promise<Stored | null> {
-  const resolved = await resolveEvents(db, batch, fresh)
-  const records = await resolveRuns(db, batch, batch.runs)
+async function write(db: Db, batch: PersistBatch, fresh: ThreadEvent[], now: number, cache: StagedCache): Promise<Stored | null> {
+  const resolved = await resolveEvents(db, batch, fresh, cache)
+  const records = await resolveRuns(db, batch, batch.runs, cache)
   const rows = resolved.map(({ event, lost }) => toEventRow(batch.thread_id, event, lost))
   const last_seq = fresh.at(-1)?.seq ?? 0
   const events = resolved.map(({ event }) => event)

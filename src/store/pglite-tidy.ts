@@ -1,4 +1,4 @@
-import type { PGlite } from '@electric-sql/pglite'
+import type { PGlite as PGliteConnection } from 'kysely'
 
 /** PGlite has no background processes: dead rows and WAL files would only pile up. */
 const EVERY = 1_000
@@ -16,7 +16,7 @@ export type Tidier = {
  * Removes dead rows, keeps the planner's statistics and recycles WAL, one statement at a time so that others get in
  * between. What fails is tried again at the next turn; a database that keeps failing shows in its own statements.
  */
-export function tidier(database: PGlite): Tidier {
+export function tidier(database: PGliteConnection): Tidier {
   let count = 0
   let running: Promise<void> | null = null
   const seen = new Map<string, { dead: number; changed: number }>()

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
+import { Mutex, PGlite } from '@electric-sql/pglite'
 import type { PGlite as PGliteConnection } from 'kysely'
 import { lockDataDir } from './data-dir-lock.ts'
 import { StoreBroken, sentence, toStoreError } from './failures.ts'
 import { scrubParameters } from './json-text.ts'
+import { keepStatements } from './pglite-statements.ts'
 import { tidier } from './pglite-tidy.ts'
 
 const INT8 = 20
@@ -32,9 +33,10 @@ export async function openPGlite(
   }
   // Small samples: taking them blocks the event loop, and the plans here need no fine histograms.
   await database.query('set default_statistics_target = 10')
-  const tidy = tidier(database)
+  const pglite = guarded(database)
+  const tidy = tidier(pglite)
   return {
-    pglite: guarded(database),
+    pglite,
     used: tidy.used,
     close: async () => {
       await tidy.settled()
@@ -59,19 +61,21 @@ async function opened(directory: string | undefined): Promise<PGlite> {
   }
 }
 
-/** What kysely uses of PGlite, with parameters made safe and errors sorted. */
+/** What kysely uses of PGlite, with statements kept prepared, parameters made safe and errors sorted. */
 function guarded(database: PGlite): PGliteConnection {
-  const over = (target: Pick<PGlite, 'query'>): Pick<PGliteConnection, 'query'> => ({
-    query: async <T>(text: string, values: unknown[] = [], options = {}) => {
-      try {
-        return (await target.query<T>(text, scrubParameters(values), options as object)) as never
-      } catch (error) {
-        throw toStoreError(error)
-      }
-    },
-  })
+  const statements = keepStatements(database)
+  // PGlite's own locks do not hold for messages of the protocol, so one stands before all of it.
+  const lock = new Mutex()
+  const asked = async <T>(text: string, values: readonly unknown[] = [], by: Pick<PGlite, 'query'>): Promise<never> => {
+    const safe = scrubParameters(values)
+    try {
+      return (await statements.run<T>(text, safe, () => by.query<T>(text, safe))) as never
+    } catch (error) {
+      throw toStoreError(error)
+    }
+  }
   return {
-    ...over(database),
+    query: (text, values) => lock.runExclusive(() => asked(text, values, database)),
     get closed() {
       return database.closed
     },
@@ -81,7 +85,11 @@ function guarded(database: PGlite): PGliteConnection {
     waitReady: database.waitReady,
     // The owner closes it, after the last tidying.
     close: async () => undefined,
-    transaction: async (work) =>
-      (await database.transaction(async (tx) => await work({ ...over(tx), rollback: () => tx.rollback() }))) as never,
+    transaction: (work) =>
+      lock.runExclusive(() =>
+        database.transaction((tx) =>
+          Promise.resolve(work({ query: (text, values) => asked(text, values, tx), rollback: () => tx.rollback() })),
+        ),
+      ) as never,
   }
 }

@@ -5,21 +5,29 @@ import type { Content } from '../thread/message.ts'
 import type { PersistBatch, RunWrite, ThreadRef } from '../thread/ports.ts'
 import { toJsonText } from './json-text.ts'
 import type { Db } from './schema.ts'
+import type { StagedCache } from './staged-cache.ts'
 
 /** An event with its values in place. `lost` names the places ("content", "result.data") whose values are gone. */
 export type Resolved = { event: ThreadEvent; lost: string[] }
 type Found = { staged: Map<string, Json>; pending: Map<string, Json>; events: Map<number, Json> }
 
-/** Whether these events and runs name a value that only the store has: if not, resolving them reads nothing. */
-export function readsStore(events: ThreadEvent[], runs: RunWrite[]): boolean {
-  const wanted = outside(events)
+/** Whether a batch names a value that only the store has: if not, resolving it reads nothing. */
+export function readsStore(batch: PersistBatch, cache: StagedCache): boolean {
+  const wanted = outside(batch.events)
+  const isUnknown = (ref: StagedRef): boolean => cache.get(batch, ref) === undefined
   return (
-    wanted.staged.length + wanted.pending.length + wanted.events.length > 0 ||
-    runs.some(
-      ({ record, final_output_ref }) =>
-        final_output_ref !== null || record.waiting?.tickets.some((ticket) => ticket.arguments === null),
-    )
+    wanted.pending.length + wanted.events.length > 0 ||
+    wanted.staged.some(isUnknown) ||
+    batch.runs.some((run) => {
+      const text = finalText(run)
+      return (text !== null && isUnknown(text)) || run.record.waiting?.tickets.some((ticket) => ticket.arguments === null)
+    })
   )
+}
+
+/** Where a run's final text stands, if its record does not hold it. */
+function finalText({ record, final_output_ref: at }: RunWrite): StagedRef | null {
+  return record.final_output === null && at !== null ? staged(record.run_id, at.step, at.attempt, 'text') : null
 }
 
 /**
@@ -27,9 +35,9 @@ export function readsStore(events: ThreadEvent[], runs: RunWrite[]): boolean {
  * looked at first, so an event may refer to one before it. What is gone: an optional value becomes "", any other
  * null (a message's content the empty text), and its place is listed.
  */
-export async function resolveEvents(db: Db, ref: ThreadRef, events: ThreadEvent[]): Promise<Resolved[]> {
+export async function resolveEvents(db: Db, ref: ThreadRef, events: ThreadEvent[], cache: StagedCache): Promise<Resolved[]> {
   if (events.every((event) => (event.refs ?? []).length === 0)) return events.map((event) => ({ event, lost: [] }))
-  const found = await readValues(db, ref, events)
+  const found = await readValues(db, ref, events, cache)
   return events.map((event) => {
     const resolved = resolveEvent(event, found)
     found.events.set(event.seq, resolved.event.payload as Json)
@@ -47,10 +55,8 @@ export function pendingContent(event: ThreadEvent): { pending_id: string; conten
 }
 
 /** Run records with their final text, and their tickets with the arguments that were too large to travel. */
-export async function resolveRuns(db: Db, ref: ThreadRef, runs: PersistBatch['runs']): Promise<RunWrite['record'][]> {
-  const texts = runs.map(({ record, final_output_ref: at }) =>
-    record.final_output === null && at !== null ? staged(record.run_id, at.step, at.attempt, 'text') : null,
-  )
+export async function resolveRuns(db: Db, ref: ThreadRef, runs: RunWrite[], cache: StagedCache): Promise<RunWrite['record'][]> {
+  const texts = runs.map(finalText)
   const args = runs.flatMap(({ record }) =>
     (record.waiting?.tickets ?? [])
       .filter((ticket) => ticket.arguments === null)
@@ -61,6 +67,7 @@ export async function resolveRuns(db: Db, ref: ThreadRef, runs: PersistBatch['ru
     ref,
     texts.filter((text) => text !== null),
     args,
+    cache,
   )
   return runs.map(({ record }, index) => {
     const text = texts[index] ? values.get(stagedKey(texts[index])) : undefined
@@ -104,9 +111,9 @@ function outside(events: ThreadEvent[]): { staged: StagedRef[]; pending: string[
   return wanted
 }
 
-async function readValues(db: Db, ref: ThreadRef, events: ThreadEvent[]): Promise<Found> {
+async function readValues(db: Db, ref: ThreadRef, events: ThreadEvent[], cache: StagedCache): Promise<Found> {
   const { staged: stagedRefs, pending: pendingIds, events: seqs } = outside(events)
-  const found: Found = { staged: await readStaged(db, ref, stagedRefs, []), pending: new Map(), events: new Map() }
+  const found: Found = { staged: await readStaged(db, ref, stagedRefs, [], cache), pending: new Map(), events: new Map() }
   if (pendingIds.length > 0) {
     const rows = await db
       .selectFrom('weft.pending')
@@ -140,12 +147,19 @@ async function readStaged(
   ref: ThreadRef,
   refs: StagedRef[],
   anywhere: (readonly [string, string])[],
+  cache: StagedCache,
 ): Promise<Map<string, Json>> {
   const values = new Map<string, Json>()
-  if (refs.length > 0) {
+  const unknown: StagedRef[] = []
+  for (const at of refs) {
+    const value = cache.get(ref, at)
+    if (value === undefined) unknown.push(at)
+    else values.set(stagedKey(at), value)
+  }
+  if (unknown.length > 0) {
     const { rows } = await sql<StagedRef & { value: Json }>`
       select s.run_id, s.step, s.attempt, s.part, s.value
-      from json_to_recordset(${toJsonText(refs)}::json) as w (run_id text, step int, attempt int, part text)
+      from json_to_recordset(${toJsonText(unknown)}::json) as w (run_id text, step int, attempt int, part text)
       join weft.staged s on s.tenant = ${ref.tenant} and s.thread_id = ${ref.thread_id}
         and s.run_id = w.run_id and s.step = w.step and s.attempt = w.attempt and s.part = w.part`.execute(db)
     for (const row of rows) values.set(stagedKey(row), row.value)

@@ -30,13 +30,13 @@ const LAST_BACKOFF_MS = 500
 
 /** The gateway over a Temporal client. Retries with one id until it has an answer or its time is up. */
 export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: GatewayOptions): ThreadGateway {
-  async function send(ref: ThreadRef, command: Command): Promise<Answer> {
+  async function send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Answer> {
     const deadline = Date.now() + timeout_ms
     // Ids of what the command creates carry this time, so it is the same in every try.
     const stamped = { sent_at: Date.now(), ...command }
     // An update of its own for each call: the server gives a known update its first answer, and a refusal that says
     // "not now" would stay. That a command is applied once is the ledger's work.
-    const updateId = `${command.command_id ?? 'command'}/${randomUUID()}`
+    const updateId = delivery_id ?? `${command.command_id ?? 'command'}/${randomUUID()}`
     let backoff = FIRST_BACKOFF_MS
     let unexpected = 0
     for (;;) {

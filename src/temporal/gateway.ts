@@ -12,9 +12,10 @@ export interface ThreadGateway {
    * Sends one command and waits for its answer. `submit` and `wake` start the workflow where it is not running, the
    * others too (the caller has looked into the store that the thread exists). Throws `ThreadUnavailable` when no
    * answer came within the deadline; whether the command was applied is then unknown, and a repeat with the same
-   * `command_id` is safe.
+   * `command_id` is safe. `delivery_id`: no other delivery's; the log names it as the cause of what the command does, if
+   * neither a command id nor what the command names is one.
    */
-  send(ref: ThreadRef, command: Command): Promise<Answer>
+  send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Answer>
   /** Ends the workflow of a deleted thread, if it runs. */
   terminate(ref: ThreadRef, reason: string): Promise<void>
   /** Has the engine delete all that it keeps of a deleted thread. What it does not now, a worker sees to later. */

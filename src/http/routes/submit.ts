@@ -1,5 +1,5 @@
-import { sendCommand, submitCommand, type Submitted } from '../commands.ts'
-import { idempotencyKey, newThreadId } from '../idempotency.ts'
+import { sendCommand, submitCommand, type Sent, type Submitted } from '../commands.ts'
+import { idempotencyKey, newThreadId, repeatId } from '../idempotency.ts'
 import { checkAgent, refOf, threadDeleted } from '../lookup.ts'
 import type { HttpContext } from '../options.ts'
 import { presentRun } from '../present.ts'
@@ -11,6 +11,7 @@ import { checkSizes } from '../schemas/messages.ts'
 import { postRun, runRecord } from '../schemas/runs.ts'
 import { checkStreams, listen } from '../streams/listen.ts'
 import { streamRun } from '../streams/run-stream.ts'
+import { beginRun, begunByAnswer } from '../streams/told-start.ts'
 import { waitForRun } from '../streams/wait.ts'
 import { isSettled } from './runs.ts'
 
@@ -69,23 +70,26 @@ export function submitRoutes(): Route[] {
         })
         const inbox = listen(context, thread_id, gone)
         try {
-          const sent = await sendCommand<Submitted>(context, refOf(context, thread_id), command, { route: ROUTE, key, gone })
+          const send = (delivery_id?: string): Promise<Sent<Submitted>> =>
+            sendCommand(context, refOf(context, thread_id), command, { route: ROUTE, key, gone, delivery_id })
+          if (streams) {
+            const repeats = repeatId(context.tenant, ROUTE, key, command) !== null
+            const begun = repeats ? begunByAnswer(await send()) : await beginRun(context, { thread_id, gone }, send)
+            const { run_id } = begun
+            if (on_disconnect === 'cancel') cancelWhenGone(context, thread_id, run_id, gone)
+            const run = streamRun.bind(null, context, { thread_id, ...begun, ends_on_wait: true, inbox })
+            return { kind: 'stream', headers: { 'Content-Location': `/v1/runs/${run_id}` }, run }
+          }
+          const sent = await send()
           const { run_id } = sent.outcome
           if (on_disconnect === 'cancel') cancelWhenGone(context, thread_id, run_id, gone)
-          const location = { 'Content-Location': `/v1/runs/${run_id}` }
-          if (streams) {
-            const start = { from: 'submit' as const, seq: sent.event_seq }
-            const fresh = !sent.replayed
-            const run = streamRun.bind(null, context, { thread_id, run_id, start, fresh, ends_on_wait: true, inbox })
-            return { kind: 'stream', headers: location, run }
-          }
           const run = await waitForRun(context, { thread_id, run_id, inbox, until: isSettled, min_seq: sent.event_seq, gone })
           inbox.close()
           if (run === null)
             throw new HttpProblem('thread_unavailable', 'The service closes; the run goes on. Ask for it in a moment.', {
               run_id,
             })
-          return json(presentRun(run), 200, location)
+          return json(presentRun(run), 200, { 'Content-Location': `/v1/runs/${run_id}` })
         } catch (error) {
           inbox.close()
           throw error

@@ -4,9 +4,10 @@ import type { Projected } from './native-events.ts'
 /**
  * Where a run's stream begins. `start`: with all of the run. `after`: behind a cursor. `join`: with the open step, or
  * with the end alone if the run has ended. `submit`: with what came of a submit that was answered at that event
- * number: a new run from its start, a run that waited from where it goes on.
+ * number: a new run from its start, a run that waited from where it goes on. `told`: with all of a run that has begun
+ * just now, with this event; nothing of it is older than the reader's listening.
  */
-export type StreamStart = { from: 'start' | 'join' } | { from: 'after' | 'submit'; seq: number }
+export type StreamStart = { from: 'start' | 'join' } | { from: 'after' | 'submit' | 'told'; seq: number }
 
 /** Chooses what of the replayed log is sent. */
 export interface Opening {
@@ -32,7 +33,7 @@ export function createOpening(start: StreamStart): Opening {
   return {
     feed(event, frames) {
       last = frames.at(-1) ?? last
-      if (start.from === 'start') return frames
+      if (start.from === 'start' || start.from === 'told') return frames
       if (start.from === 'after') {
         if (event.event_seq <= start.seq) return []
         sent ||= frames.length > 0
@@ -50,7 +51,7 @@ export function createOpening(start: StreamStart): Opening {
       return []
     },
     finish(ended) {
-      if (start.from === 'start') return []
+      if (start.from === 'start' || start.from === 'told') return []
       if (ended && last !== null && (start.from === 'join' || (start.from === 'after' && !sent))) return [last]
       return [...head, ...kept.filter(({ event }) => head.length === 0 || event.event_type !== 'run_start')]
     },

@@ -57,9 +57,10 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
     if (options.ends_on_wait && (projection.waiting_since ?? 0) > over_until) await send(projection.suspend())
   }
 
-  const log = createLogReader(context, { thread_id, run_id, after_seq: 0, signal: sink.signal, deliver })
+  const told = start.from === 'told'
+  const log = createLogReader(context, { thread_id, run_id, after_seq: told ? start.seq - 1 : 0, signal: sink.signal, deliver })
   try {
-    let there = await log.catchUp()
+    let there = told || (await log.catchUp())
     const end = projection.ended || options.fresh === true ? null : await toldEnd(context, thread_id, run_id)
     if (end !== null) {
       // It may have ended after the log was read; else the log does not tell it.
@@ -70,7 +71,7 @@ export async function streamRun(context: HttpContext, options: RunStreamOptions,
     opening = null
     await send(rest)
     await suspend()
-    sync()
+    if (!told) sync()
     if (!there) return
     const live: Live = {
       behind: projection.behind,

@@ -30,14 +30,14 @@ export function createInlineEngine(deps: ActivityDeps): ThreadGateway & { close(
   }
 
   return {
-    async send(ref, command): Promise<Answer> {
+    async send(ref, command, delivery_id): Promise<Answer> {
       const key = `${ref.tenant}/${ref.thread_id}`
       const loading = threads.get(key) ?? load(ref)
       threads.set(key, loading)
       const thread = await loading
       if (thread === null)
         return { ok: false, rejection: reject('thread_deleted', 'gone'), event_seq: 0, replayed: false, degraded: false }
-      return thread.send(command)
+      return thread.send(command, delivery_id)
     },
     async terminate(ref) {
       const key = `${ref.tenant}/${ref.thread_id}`
@@ -73,8 +73,11 @@ class InlineThread {
     void this.#pump()
   }
 
-  send({ type, ...raw }: Command): Answer {
-    const received = receive(this.#state, type, raw, 'update', context())
+  send({ type, ...raw }: Command, delivery_id?: string): Answer {
+    const received = receive(this.#state, type, raw, 'update', {
+      ...context(),
+      ...(delivery_id === undefined ? {} : { delivery_id }),
+    })
     this.#state = received.state
     void this.#pump()
     return received.answer
