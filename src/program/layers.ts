@@ -1,7 +1,7 @@
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
-import { createActivities } from '../../activities/index.ts'
+import { createActivities, type ActivityDeps } from '../../activities/index.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
 import { isLoopback, type Config } from '../config.ts'
 import { createHttpApp } from '../http/app.ts'
@@ -17,6 +17,7 @@ import { startSweep } from '../temporal/sweep.ts'
 import { createWebhookWaker } from '../temporal/webhooks.ts'
 import { createThreadWorkflows } from '../temporal/thread-workflows.ts'
 import type { ThreadSettings } from '../thread/state.ts'
+import { startTracing, type Tracing } from '../tracing/tracing.ts'
 import { allowNetworks } from '../webhooks/addresses.ts'
 import { argumentsCheck } from './agents.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
@@ -63,12 +64,14 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
   const metrics = createMetrics(store)
-  const client = new Client({ connection, namespace })
-  const observers = [metrics.observe]
-  const observe: typeof metrics.observe = (events) => {
-    for (const each of observers) each(events)
+  const tracing = await openTracing(base)
+  const client = new Client({ connection, namespace, ...(tracing === null ? {} : { interceptors: { workflow: [tracing.client] } }) })
+  const observers: Observe[] = [metrics.observe]
+  if (tracing !== null) observers.push((events, { tenant, ended }) => tracing.ended(tenant, events, ended.map(({ record }) => record)))
+  const observe: Observe = (events, batch) => {
+    for (const each of observers) each(events, batch)
   }
-  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, observe, client)
+  const worker = config.role === 'api' ? null : await addWorker(base, { bus, settings, observe, client, tracing })
   if (worker !== null) {
     const waker = createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: logger })
     observers.push(waker.observe)
@@ -98,6 +101,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     temporal: { cli: temporal.cli ?? 'temporal', address: temporal.address, namespace },
     ...(worker === null ? {} : { workerPing: () => worker.ping() }),
     metrics,
+    ...(tracing === null ? {} : { trace: tracing.http }),
     webhook_networks: allowNetworks(config.webhooks.networks),
     log: logger,
   })
@@ -132,6 +136,15 @@ function admission(config: Config): Pick<HttpOptions, 'auth' | 'cors_origins' | 
   }
 }
 
+/** Null where no traces are sent: then nothing that makes them is loaded. */
+async function openTracing({ config, logger, shutdown, identity }: Foundations): Promise<Tracing | null> {
+  if (config.otlpEndpoint === null) return null
+  const onError = (message: string) => logger.warn({ error: message }, 'Traces could not be sent.')
+  const tracing = await startTracing({ endpoint: config.otlpEndpoint, version: VERSION, instance: identity, onError })
+  shutdown.add('The last traces', () => tracing.stop())
+  return tracing
+}
+
 async function openBus({ config, logger, shutdown }: Foundations): Promise<LiveBus> {
   if (config.databaseUrl === null) {
     const bus = createInProcessBus()
@@ -154,12 +167,12 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }
 
+type Observe = NonNullable<ActivityDeps['observe']>
+type WorkerParts = { bus: LiveBus; settings: ThreadSettings; observe: Observe; client: Client; tracing: Tracing | null }
+
 async function addWorker(
   base: Foundations,
-  bus: LiveBus,
-  settings: ThreadSettings,
-  observe: Metrics['observe'],
-  client: Client,
+  { bus, settings, observe, client, tracing }: WorkerParts,
 ): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
   const onError = (error: unknown): void =>
@@ -177,6 +190,7 @@ async function addWorker(
         threads: createThreadWorkflows(client),
         ...(config.reconcileIntervalMs === 0 ? {} : { on_gap: repairSoon(createReconciler(client), onError) }),
         retention_ms: config.eventRetentionMs,
+        ...(tracing === null ? {} : { trace_model: tracing.model }),
       }),
       ...createWebhookActivities({
         store,
@@ -185,6 +199,7 @@ async function addWorker(
         logger,
       }),
     },
+    ...(tracing === null ? {} : { tracing }),
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     onFailure,
   })

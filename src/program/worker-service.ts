@@ -1,4 +1,4 @@
-import type { NativeConnection, Worker } from '@temporalio/worker'
+import type { ActivityInterceptorsFactory, NativeConnection, Worker } from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
 import { createWorker } from '../temporal/worker.ts'
 
@@ -15,6 +15,7 @@ export type WorkerServiceOptions = {
   activities: ThreadActivities
   identity: string
   heartbeatThrottleMs: number
+  tracing?: { activity: ActivityInterceptorsFactory }
   /** The worker ended although nobody asked it to. */
   onFailure: (error: Error) => void
 }

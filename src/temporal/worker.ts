@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundleWorkflowCode, Worker, type NativeConnection } from '@temporalio/worker'
+import { bundleWorkflowCode, Worker, type ActivityInterceptorsFactory, type NativeConnection } from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
 import { STICKY_TIMEOUT, TASK_QUEUE } from './names.ts'
 
@@ -14,6 +14,8 @@ export type WorkerSettings = {
   /** How often a heartbeat really travels, and so how soon a cancel arrives without the live bus (ms). */
   heartbeat_throttle_ms: number
   task_queue?: string
+  /** Where traces are sent: sees each activity, and workflows hand trace contexts on. */
+  tracing?: { activity: ActivityInterceptorsFactory }
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -22,14 +24,15 @@ export const PAYLOAD_CONVERTER = join(ROOT, 'workflows', 'payload-converter.ts')
 
 /** A worker for threads and their activities. The caller runs it and shuts it down. */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
-  const { connection, namespace, activities, identity, heartbeat_throttle_ms } = settings
+  const { connection, namespace, activities, identity, heartbeat_throttle_ms, tracing } = settings
   return Worker.create({
     connection,
     namespace,
     identity,
     activities,
     taskQueue: settings.task_queue ?? TASK_QUEUE,
-    workflowBundle: { code: await bundleThreadWorkflow() },
+    workflowBundle: { code: await bundleThreadWorkflow({ tracing: tracing !== undefined }) },
+    ...(tracing === undefined ? {} : { interceptors: { activity: [tracing.activity] } }),
     dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     maxHeartbeatThrottleInterval: heartbeat_throttle_ms,
     defaultHeartbeatThrottleInterval: heartbeat_throttle_ms,
@@ -40,15 +43,18 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   })
 }
 
-/** The workflow code in one piece. Bundling takes seconds, so the result is kept until a source of it changes. */
-export async function bundleThreadWorkflow(): Promise<string> {
+/**
+ * The workflow code in one piece. Bundling takes seconds, so the result is kept until a source of it changes. What hands
+ * trace contexts on is in it only if `tracing`.
+ */
+export async function bundleThreadWorkflow({ tracing = false } = {}): Promise<string> {
   const cache = join(ROOT, 'node_modules', '.cache', 'weft-workflows')
-  const file = join(cache, `${hashSources()}.js`)
+  const file = join(cache, `${hashSources()}${tracing ? '-traced' : ''}.js`)
   if (existsSync(file)) return readFileSync(file, 'utf8')
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(ROOT, 'workflows', 'index.ts'),
     payloadConverterPath: PAYLOAD_CONVERTER,
-    workflowInterceptorModules: [join(ROOT, 'workflows', 'interceptors.ts')],
+    workflowInterceptorModules: ['interceptors.ts', ...(tracing ? ['tracing.ts'] : [])].map((name) => join(ROOT, 'workflows', name)),
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
   })
   try {
