@@ -65,9 +65,20 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   }
   const metrics = createMetrics(store)
   const tracing = await openTracing(base)
-  const client = new Client({ connection, namespace, ...(tracing === null ? {} : { interceptors: { workflow: [tracing.client] } }) })
+  const client = new Client({
+    connection,
+    namespace,
+    ...(tracing === null ? {} : { interceptors: { workflow: [tracing.client] } }),
+  })
   const observers: Observe[] = [metrics.observe]
-  if (tracing !== null) observers.push((events, { tenant, ended }) => tracing.ended(tenant, events, ended.map(({ record }) => record)))
+  if (tracing !== null)
+    observers.push((events, { tenant, ended }) =>
+      tracing.ended(
+        tenant,
+        events,
+        ended.map(({ record }) => record),
+      ),
+    )
   const observe: Observe = (events, batch) => {
     for (const each of observers) each(events, batch)
   }
@@ -170,10 +181,7 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
 type Observe = NonNullable<ActivityDeps['observe']>
 type WorkerParts = { bus: LiveBus; settings: ThreadSettings; observe: Observe; client: Client; tracing: Tracing | null }
 
-async function addWorker(
-  base: Foundations,
-  { bus, settings, observe, client, tracing }: WorkerParts,
-): Promise<WorkerService> {
+async function addWorker(base: Foundations, { bus, settings, observe, client, tracing }: WorkerParts): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
   const onError = (error: unknown): void =>
     logger.warn({ error: String(error) }, 'A repair could not be started; the schedule will start one.')

@@ -54,7 +54,9 @@ export async function bundleThreadWorkflow({ tracing = false } = {}): Promise<st
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(ROOT, 'workflows', 'index.ts'),
     payloadConverterPath: PAYLOAD_CONVERTER,
-    workflowInterceptorModules: ['interceptors.ts', ...(tracing ? ['tracing.ts'] : [])].map((name) => join(ROOT, 'workflows', name)),
+    workflowInterceptorModules: ['interceptors.ts', ...(tracing ? ['tracing.ts'] : [])].map((name) =>
+      join(ROOT, 'workflows', name),
+    ),
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
   })
   try {

@@ -24,7 +24,10 @@ export function failed(span: Span, type: string): void {
 
 /** A word for what went wrong. */
 export function errorType(error: unknown): string {
-  const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as { code?: unknown; statusCode?: unknown }
+  const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as {
+    code?: unknown
+    statusCode?: unknown
+  }
   if (typeof statusCode === 'number') return String(statusCode)
   if (typeof code === 'string' && /^\w{1,40}$/.test(code)) return code
   return error instanceof Error ? error.name : 'unknown'

@@ -20,7 +20,8 @@ const loaded = join(place.dir, 'loaded')
 const hooks = { through: ['--import', join(ROOT, 'test', 'support', 'note-loaded.mjs')] }
 beforeAll(async () => {
   ;[collector, endpoint] = await Promise.all([startOtlpReceiver(), startOpenAiServer({ answers })])
-  program = start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
+  // Each command is followed by a new execution, which must take the contexts over.
+  program = start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, WEFT_CONTINUE_AS_NEW_EVERY: '1' })
   client = createClient((await program.facts).api)
 })
 afterAll(async () => {
@@ -73,10 +74,16 @@ test('one trace joins the request, the run, its activities and the calls to the 
   expect({ steps: of('runModelStep').length, tools: of('runTool').length }).toEqual({ steps: 2, tools: 1 })
   expect(of('persist').length).toBeGreaterThan(1)
   for (const activity of activities) expect(activity.parent_id).toBe(command.span_id)
+  // It was handed over to another execution on the way.
+  expect(new Set(activities.map(({ attributes }) => attributes['temporalRunID'])).size).toBeGreaterThan(1)
   expect(of('runTool')[0]?.attributes).toMatchObject({ ...ids, 'gen_ai.tool.name': 'get_weather', 'weft.outcome': 'done' })
 
   const calls = spans.filter(({ name }) => name === 'chat model-of-the-test')
-  expect(calls.map(({ parent_id }) => parent_id).toSorted()).toEqual(of('runModelStep').map(({ span_id }) => span_id).toSorted())
+  expect(calls.map(({ parent_id }) => parent_id).toSorted()).toEqual(
+    of('runModelStep')
+      .map(({ span_id }) => span_id)
+      .toSorted(),
+  )
   expect(calls[0]?.attributes).toMatchObject({
     ...ids,
     'gen_ai.operation.name': 'chat',
@@ -86,7 +93,12 @@ test('one trace joins the request, the run, its activities and the calls to the 
   })
   const whole = one(spans, 'run')
   expect(whole).toMatchObject({ parent_id: command.span_id, failed: false })
-  expect(whole.attributes).toMatchObject({ ...ids, 'weft.termination': 'natural_end', 'weft.steps': 2, 'gen_ai.agent.id': 'default' })
+  expect(whole.attributes).toMatchObject({
+    ...ids,
+    'weft.termination': 'natural_end',
+    'weft.steps': 2,
+    'gen_ai.agent.id': 'default',
+  })
   for (const call of calls) expect(call.start_ms).toBeGreaterThanOrEqual(whole.start_ms)
   expect(collector.resource).toMatchObject({ 'service.name': 'weft' })
 })
@@ -129,16 +141,6 @@ test('a queued run belongs to the submit that queued it, and not to what was goi
   expect((await traceWith(front, 'run')).filter(({ name }) => name === 'RunActivity:runModelStep')).toHaveLength(1)
 })
 
-test('contexts survive the hand-over to a new execution', async () => {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  answers.push({ kind: 'text', text: 'one two', hold: promise }, text('done'))
-  resolve()
-  const trace_id = hex('1', 32)
-  await run('untraced', 'no context')
-  const { body } = await run('untraced', 'again', { accept: 'application/json', ...traceparent(trace_id) })
-  expect(one(await traceWith(trace_id, 'run'), 'run').attributes['weft.run_id']).toBe(body.run_id)
-})
-
 test('nothing that people or tools wrote is in any span, and health checks make none', async () => {
   await client.call('GET', '/health')
   await client.call('GET', '/v1/threads/joined/messages?access_token=weft_secret')
@@ -157,7 +159,8 @@ test('without the variable nothing is sent and nothing of OpenTelemetry is loade
   answers.push(text('Quietly.'))
   const quiet = start({})
   client = createClient((await quiet.facts).api)
-  const { body } = await run('quiet', 'Hello', { accept: 'application/json', ...traceparent(hex('2', 32)) })
+  // Its history is of the life before, with traces.
+  const { body } = await run('joined', 'Hello', { accept: 'application/json', ...traceparent(hex('2', 32)) })
   expect(body.final_output).toBe('Quietly.')
   quiet.child.kill('SIGTERM')
   expect((await quiet.ended).code).toBe(0)

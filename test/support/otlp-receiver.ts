@@ -26,7 +26,13 @@ export type OtlpReceiver = {
   close(): Promise<void>
 }
 
-type Value = { stringValue?: string; intValue?: number | string; doubleValue?: number; boolValue?: boolean; arrayValue?: { values: Value[] } }
+type Value = {
+  stringValue?: string
+  intValue?: number | string
+  doubleValue?: number
+  boolValue?: boolean
+  arrayValue?: { values: Value[] }
+}
 type Attribute = { key: string; value: Value }
 type Span = {
   name: string
