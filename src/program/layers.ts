@@ -24,6 +24,7 @@ import { connectionOptions, hasSearchAttributes, openConnection, openNativeConne
 import { listen } from './listen.ts'
 import { metricsListener } from './metrics-listener.ts'
 import type { Shutdown } from './shutdown.ts'
+import type { TemporalFigures } from './temporal-runtime.ts'
 import { cliPrefix, type TemporalService } from './temporal-service.ts'
 import { VERSION } from './version.ts'
 import { startWorker, type WorkerService } from './worker-service.ts'
@@ -39,6 +40,7 @@ export type Foundations = {
   identity: string
   drainMs: number
   onFailure: (error: Error) => void
+  temporalFigures: TemporalFigures | null
 }
 
 /** A lost worker is noticed after this long; own servers are close enough for less. */
@@ -63,7 +65,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     heartbeat_timeout_ms: HEARTBEAT_TIMEOUT_MS[temporal.embedded ? 'embedded' : 'cluster'],
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
-  const metrics = createMetrics(store)
+  const metrics = createMetrics(store, { version: VERSION, temporal: base.temporalFigures })
   const tracing = await openTracing(base)
   const client = new Client({
     connection,
@@ -82,7 +84,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   const observe: Observe = (events, batch) => {
     for (const each of observers) each(events, batch)
   }
-  const worker = config.role === 'api' ? null : await addWorker(base, { bus, settings, observe, client, tracing })
+  const worker = config.role === 'api' ? null : await addWorker(base, { bus, settings, observe, client, tracing, metrics })
   if (worker !== null) {
     const waker = createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: logger })
     observers.push(waker.observe)
@@ -112,10 +114,12 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     temporal: { cli: temporal.cli ?? 'temporal', address: temporal.address, namespace },
     ...(worker === null ? {} : { workerPing: () => worker.ping() }),
     metrics,
+    on_request: metrics.request,
     ...(tracing === null ? {} : { trace: tracing.http }),
     webhook_networks: allowNetworks(config.webhooks.networks),
     log: logger,
   })
+  metrics.streams(app.openStreams)
   const server = await listen(app.app, config.host, config.port)
   const close = () => {
     // No new requests from here on; then the streams that are open end.
@@ -179,9 +183,19 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
 }
 
 type Observe = NonNullable<ActivityDeps['observe']>
-type WorkerParts = { bus: LiveBus; settings: ThreadSettings; observe: Observe; client: Client; tracing: Tracing | null }
+type WorkerParts = {
+  bus: LiveBus
+  settings: ThreadSettings
+  observe: Observe
+  client: Client
+  tracing: Tracing | null
+  metrics: Metrics
+}
 
-async function addWorker(base: Foundations, { bus, settings, observe, client, tracing }: WorkerParts): Promise<WorkerService> {
+async function addWorker(
+  base: Foundations,
+  { bus, settings, observe, client, tracing, metrics }: WorkerParts,
+): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
   const onError = (error: unknown): void =>
     logger.warn({ error: String(error) }, 'A repair could not be started; the schedule will start one.')
@@ -205,6 +219,7 @@ async function addWorker(base: Foundations, { bus, settings, observe, client, tr
         allowed: allowNetworks(config.webhooks.networks),
         retry: config.webhooks.retry,
         logger,
+        on_attempt: metrics.webhook,
       }),
     },
     ...(tracing === null ? {} : { tracing }),
