@@ -52,7 +52,9 @@ export function createMetrics(
     async collect() {
       const counts = await inTime(webhooks.count())
       this.reset()
-      for (const { status, count } of counts ?? []) this.inc({ status }, count)
+      if (counts === null) return
+      for (const status of ['pending', 'failed']) this.set({ status }, 0)
+      for (const { status, count } of counts) this.inc({ status }, count)
     },
   })
   return {

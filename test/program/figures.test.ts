@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Client, Connection } from '@temporalio/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { Weft } from '../e2e/support/weft.ts'
@@ -27,7 +28,7 @@ afterAll(async () => {
 /** A life in which everything happens that is counted. */
 async function live(): Promise<void> {
   const { call } = weft.client
-  await call('POST', '/v1/webhooks', { url: receiver.url, kinds: ['RunFinished'] })
+  expect((await call('POST', '/v1/webhooks', { url: receiver.url })).status).toBe(201)
   await weft.ask('figures', '/tool get_weather {"city":"Oslo"}')
   await weft.ask('figures', '/fail 1 500')
   const submit = (content: string) => call('POST', '/v1/threads/figures/messages', { messages: [{ role: 'user', content }] })
@@ -35,10 +36,22 @@ async function live(): Promise<void> {
   const { body } = await submit('behind it')
   await call('GET', `/v1/runs/${body.run_id}/wait?timeout_ms=20000`)
   await call('GET', '/v1/threads/none')
+  await refusedSignal()
   await eventually(async () => {
     const text = await (await fetch(`${weft.api}/metrics`)).text()
     return /^weft_webhook_attempts_total\{.*\} [1-9]/m.test(text) ? text : undefined
   })
+}
+
+async function refusedSignal(): Promise<void> {
+  const connection = await Connection.connect({ address: weft.temporal })
+  const handle = new Client({ connection }).workflow.getHandle('default/figures')
+  await handle.signal('retract_pending', { pending_id: 'none', expected_revision: 'any' })
+  await eventually(async () => {
+    const { body } = await weft.client.call('GET', '/v1/threads/figures/events?kinds=CommandRejected')
+    return body.items.length > 0 ? true : undefined
+  })
+  await connection.close()
 }
 
 type Row = { name: string; labels: string[]; kind: string }
@@ -132,7 +145,7 @@ describe('alerts', () => {
       expect(rule.annotations.summary).toMatch(/\.$/)
       expect(rule.annotations.action).toMatch(/\.$/)
       // Figures that the texts name exist too, and so do the alerts.
-      const named = JSON.stringify(rule.annotations).match(/\b(weft|temporal|process|nodejs)_[a-z_]+/g) ?? []
+      const named = JSON.stringify(rule.annotations).match(/\b(weft|temporal|process|nodejs)_[a-z0-9_]+/g) ?? []
       const all = [...known, ...rows.map(({ name }) => name)]
       expect(named.filter((name) => !all.includes(name))).toEqual([])
       const others = rule.annotations.action.match(/\bWeft[A-Z]\w+/g) ?? []
