@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
@@ -87,7 +88,9 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   const worker = config.role === 'api' ? null : await addWorker(base, { bus, settings, observe, client, tracing, metrics })
   if (worker !== null) {
     const waker = createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: logger })
-    observers.push(waker.observe)
+    // Outside of the activity that stored the events: what follows is about no thread in particular.
+    const outside = AsyncLocalStorage.snapshot()
+    observers.push((events) => outside(waker.observe, events))
     shutdown.add('The look for webhooks', waker.stop)
     // Nobody waits for it: the service is of use without.
     const scheduled = scheduleRepairs(client, config.reconcileIntervalMs).catch((error: unknown) =>

@@ -1,13 +1,18 @@
-import { context, SpanKind, trace, type Tracer } from '@opentelemetry/api'
+import { context, SpanKind, trace, TraceFlags, type Span, type Tracer } from '@opentelemetry/api'
 import type { WorkflowClientInterceptor } from '@temporalio/client'
 import { withContext } from './carrier.ts'
 import { about, within } from './span.ts'
 
+function isSampled(span: Span): boolean {
+  return (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
+}
+
 /** A span for each command that is sent on behalf of somebody, and its context along with it. */
 export function traceClient(tracer: Tracer): WorkflowClientInterceptor {
   function sending<T>(name: string, workflow_id: string | undefined, send: () => Promise<T>): Promise<T> {
-    // What the service does by itself, such as its sweeps, begins no trace.
-    if (trace.getActiveSpan() === undefined) return send()
+    // What the service does by itself, such as its sweeps, begins no trace, and nor does what a request has left behind.
+    const span = trace.getActiveSpan()
+    if (span === undefined || (isSampled(span) && !span.isRecording())) return send()
     const attributes = { ...about(), ...(workflow_id === undefined ? {} : { temporalWorkflowID: workflow_id }) }
     return within(tracer, { name, kind: SpanKind.CLIENT, attributes }, () => send())
   }
