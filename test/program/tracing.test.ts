@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Client as TemporalClient, Connection } from '@temporalio/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClient, type Client } from '../http/support/client.ts'
 import { checkService } from '../support/check-everywhere.ts'
@@ -139,6 +140,34 @@ test('a queued run belongs to the submit that queued it, and not to what was goi
   const spans = await traceWith(behind, 'run', 'RunActivity:runModelStep')
   expect(spans.filter(({ name }) => name === 'RunActivity:runModelStep')).toHaveLength(1)
   expect((await traceWith(front, 'run')).filter(({ name }) => name === 'RunActivity:runModelStep')).toHaveLength(1)
+})
+
+test('a client that wants no trace gets none, down to the model', async () => {
+  answers.push(text('Unseen.'))
+  const trace_id = hex('3', 32)
+  const headers = { accept: 'application/json', traceparent: `00-${trace_id}-${hex('b', 16)}-00` }
+  expect((await run('unsampled', 'Hello', headers)).body.final_output).toBe('Unseen.')
+  answers.push(text('Seen.'))
+  const after = hex('4', 32)
+  await run('sampled', 'Hello', { accept: 'application/json', ...traceparent(after) })
+  await traceWith(after, 'run', 'POST /v1/runs')
+  expect(collector.spans.filter((span) => span.attributes['weft.thread_id'] === 'unsampled')).toEqual([])
+  expect(collector.spans.filter((span) => span.trace_id === trace_id)).toEqual([])
+})
+
+test('what a signal without a context leads to begins traces of its own', async () => {
+  answers.push(text('Signalled.'))
+  const connection = await Connection.connect({ address: (await program.facts).temporal })
+  const handle = new TemporalClient({ connection }).workflow.getHandle('default/joined')
+  await handle.signal('submit', { messages: [{ role: 'user', content: 'by signal' }] })
+  const known = new Set(collector.spans)
+  const step = await eventually(() =>
+    collector.spans.find(
+      (span) => span.name === 'RunActivity:runModelStep' && span.attributes['weft.thread_id'] === 'joined' && !known.has(span),
+    ),
+  )
+  expect({ parent: step.parent_id, links: step.links }).toEqual({ parent: '', links: [] })
+  await connection.close()
 })
 
 test('nothing that people or tools wrote is in any span, and health checks make none', async () => {
