@@ -48,6 +48,8 @@ export type Foundations = {
 const HEARTBEAT_TIMEOUT_MS = { embedded: 5_000, cluster: 15_000 }
 const HEARTBEAT_THROTTLE_MS = { embedded: 200, cluster: 1_000 }
 const HTTP_CLOSE_MS = 2_000
+/** A collector that is away must not keep a process from ending. */
+const LAST_TRACES_MS = 2_000
 /** How often threads without a workflow are looked for. */
 const SWEEP_MS = 30_000
 
@@ -159,7 +161,7 @@ async function openTracing({ config, logger, shutdown, identity }: Foundations):
   if (config.otlpEndpoint === null) return null
   const onError = (message: string) => logger.warn({ error: message }, 'Traces could not be sent.')
   const tracing = await startTracing({ endpoint: config.otlpEndpoint, version: VERSION, instance: identity, onError })
-  shutdown.add('The last traces', () => tracing.stop())
+  shutdown.add('The last traces', () => tracing.stop(), LAST_TRACES_MS)
   return tracing
 }
 

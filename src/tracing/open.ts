@@ -20,7 +20,7 @@ const SEND_EVERY_MS = 2_000
 export function openTracing({ endpoint, version, instance, onError }: TracingOptions): Tracing {
   const silent = (): void => undefined
   // Its messages may quote what a collector answered, so no more is told than that there is a fault.
-  const say = (message: string) => onError(message.slice(0, 200))
+  const say = (message: string) => onError(brief(message))
   diag.setLogger({ error: say, warn: silent, info: silent, debug: silent, verbose: silent }, DiagLogLevel.ERROR)
   const resource = defaultResource()
     .merge(resourceFromAttributes({ 'service.name': 'weft', 'service.version': version, 'service.instance.id': instance }))
@@ -41,4 +41,10 @@ export function openTracing({ endpoint, version, instance, onError }: TracingOpt
     ended: traceRuns(tracer),
     stop: () => provider.shutdown(),
   }
+}
+
+/** The exporter gives an error as JSON, with its stack. */
+function brief(text: string): string {
+  const message = /"message":"((?:[^"\\\\]|\\\\.)*)"/.exec(text)?.[1]
+  return (message ?? text).slice(0, 200)
 }
