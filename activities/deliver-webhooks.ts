@@ -10,7 +10,15 @@ import { signature } from '../src/webhooks/sign.ts'
 import { Slots } from '../src/webhooks/slots.ts'
 import type { ActivityLogger } from './deps.ts'
 
-export type WebhookDeps = { store: Store; allowed: AllowedNetworks; retry: RetrySettings; logger: ActivityLogger }
+export type WebhookDeps = {
+  store: Store
+  allowed: AllowedNetworks
+  retry: RetrySettings
+  logger: ActivityLogger
+  on_attempt?: OnAttempt
+}
+/** Told of each request: how the delivery stands after it, and how long it took. */
+type OnAttempt = (attempt: { status: DeliveryOutcome['status']; ms: number }) => void
 type Target = { id: string; url: string; secret: string }
 
 const PAGE = 50
@@ -79,8 +87,11 @@ async function disableIfDead({ store, retry, logger }: WebhookDeps, id: string, 
  * False when the delivery was given up. A worker that dies after the request and before the note makes the next try a
  * repeat under the same id.
  */
-async function deliver({ store, retry, allowed, logger }: WebhookDeps, target: Target, delivery: DueDelivery): Promise<boolean> {
+async function deliver(deps: WebhookDeps, target: Target, delivery: DueDelivery): Promise<boolean> {
+  const { store, retry, allowed, logger, on_attempt } = deps
+  const began = performance.now()
   const outcome = await tryOnce(retry, allowed, target, delivery)
+  on_attempt?.({ status: outcome.status, ms: performance.now() - began })
   await store.webhooks.record(delivery, outcome)
   if (outcome.status !== 'failed') return true
   const { thread_id, run_id, delivery_id, payload } = delivery

@@ -1,7 +1,9 @@
 import type { AgentRegistry } from '../src/agent/registry.ts'
 import type { LiveBus } from '../src/live/bus.ts'
 import type { Store } from '../src/store/store.ts'
+import type { ModelTrace } from '../src/tracing/tracing.ts'
 import type { LogEvent } from '../src/thread/envelope.ts'
+import type { ThreadBatch } from '../src/thread/ports.ts'
 import type { ThreadWorkflows } from '../src/thread/repair/ports.ts'
 import type { ThreadSettings } from '../src/thread/state.ts'
 
@@ -20,8 +22,10 @@ export type ActivityDeps = {
   settings: ThreadSettings
   /** Names this process in run records. */
   worker_id: string
-  /** Told of all events that have just been stored. */
-  observe?: (events: readonly LogEvent[]) => void
+  /** Told of all events that have just been stored, and of the batch that they came in. */
+  observe?: (events: readonly LogEvent[], batch: Pick<ThreadBatch, 'tenant' | 'ended'>) => void
+  /** Sees each call to a model. */
+  trace_model?: ModelTrace
   logger: ActivityLogger
   /** The living threads, for repairs; without it they compare the store with itself only. */
   threads?: ThreadWorkflows

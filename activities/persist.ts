@@ -8,7 +8,7 @@ export async function persist({ store, bus, observe, on_gap }: ActivityDeps, bat
   if (result.status === 'stored' && batch.events.length > 0) {
     const frame = { type: 'events' as const, thread_id: batch.thread_id, last_seq: result.last_seq }
     bus.publish(batch.tenant, events === undefined ? frame : { ...frame, events })
-    if (events !== undefined) observe?.(events)
+    if (events !== undefined) observe?.(events, batch)
   }
   if (result.status === 'gap') on_gap?.(batch.tenant)
   return result

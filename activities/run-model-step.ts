@@ -89,7 +89,7 @@ async function answer(
   watchDeadline(input, record, run, watch)
   try {
     const ids = new CallIds(usedCallIds(transcript), `call_${input.message_id}`)
-    const end = await ask({
+    const end = await ask(deps, {
       input,
       run,
       output,
@@ -144,9 +144,13 @@ function watchDeadline(input: ModelStepInput, record: RunRecord, { limits }: Run
 }
 
 /** A call whose errors are values, whether they were thrown, streamed, or the stream just ended too early. */
-async function ask(call: Parameters<typeof callModel>[0]): Promise<CallEnd> {
+async function ask({ trace_model }: ActivityDeps, call: Parameters<typeof callModel>[0]): Promise<CallEnd> {
+  const { step, attempt } = call.input
+  const { provider, modelId } = call.run.model
   try {
-    const end = await callModel(call)
+    const work = () => callModel(call)
+    const facts = { provider: provider.split('.')[0] ?? provider, model: modelId, step, attempt }
+    const end = await (trace_model === undefined ? work() : trace_model(facts, work))
     if (end.kind === 'failed' && call.watch.signal.aborted) throw new Stopped('the activity must stop')
     if (end.kind !== 'finished') return end
     if (end.finish_reason === 'interrupted') return { kind: 'failed', error: { message: 'the answer was cut off' } }

@@ -28,6 +28,8 @@ export type Config = {
   databaseUrl: string | null
   temporal: TemporalSettings
   logLevel: (typeof LOG_LEVELS)[number]
+  /** Where traces are sent over OTLP/HTTP; null: none are made. */
+  otlpEndpoint: string | null
   providers: { openai: ProviderSettings; anthropic: ProviderSettings }
   idleCloseMs: number
   continueAsNewEvery: number
@@ -198,6 +200,8 @@ const SCHEMA = {
   WEFT_TEMPORAL_PORT: port(7233),
   WEFT_TEMPORAL_UI_PORT: port(8233),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
+  // The exporter reads further variables of OpenTelemetry's itself, such as OTEL_EXPORTER_OTLP_HEADERS.
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http:', 'https:']),
   OPENAI_API_KEY: text,
   OPENAI_BASE_URL: url(['http:', 'https:']),
   OPENAI_MODEL: text,
@@ -274,6 +278,7 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
       embedded: { port: vars.WEFT_TEMPORAL_PORT, uiPort: vars.WEFT_TEMPORAL_UI_PORT },
     },
     logLevel: vars.LOG_LEVEL,
+    otlpEndpoint: vars.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
     providers: {
       openai: provider(vars.OPENAI_API_KEY, vars.OPENAI_BASE_URL, vars.OPENAI_MODEL),
       anthropic: provider(vars.ANTHROPIC_API_KEY, vars.ANTHROPIC_BASE_URL, vars.ANTHROPIC_MODEL),

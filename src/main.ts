@@ -47,8 +47,10 @@ async function main(json: boolean): Promise<void> {
       logger.error({ stack: error.stack }, 'An error that nothing caught.')
       fail(error)
     })
-    installTemporalRuntime(logger)
-    program = await startProgram(config, { logger, signal: giveUp.signal, onFailure: fail })
+    // Figures of workers are of use where there is a worker and somewhere to show them.
+    const measure = config.role === 'all' || (config.role === 'worker' && config.metricsPort !== null)
+    const temporalFigures = await installTemporalRuntime(logger, measure)
+    program = await startProgram(config, { logger, signal: giveUp.signal, onFailure: fail, temporalFigures })
     if (leaving) return void program.stop().then(() => process.exit(exitCode))
     process.stdout.write(json ? `${JSON.stringify(program.facts)}\n` : banner(program.facts, VERSION, program.notes))
   } catch (error) {

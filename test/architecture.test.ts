@@ -11,22 +11,24 @@ const MAY_KNOW: Record<string, string[]> = {
   'src/thread': [],
   workflows: ['src/thread'],
   'src/events': ['src/thread'],
+  'src/log': [],
+  'src/tracing': ['src/thread', 'src/log'],
   'src/store': ['src/thread'],
   'src/live': ['src/thread'],
   'src/auth': ['src/store'],
   'src/webhooks': ['src/thread'],
   'src/agent': ['src/thread', 'src/store'],
-  activities: ['src/thread', 'src/store', 'src/live', 'src/agent', 'src/webhooks'],
+  activities: ['src/thread', 'src/store', 'src/live', 'src/agent', 'src/webhooks', 'src/log', 'src/tracing'],
   'src/temporal': ['src/thread', 'src/store', 'src/config.ts', 'src/start-error.ts'],
   'src/metrics': ['src/thread', 'src/store'],
-  'src/http': ['src/thread', 'src/events', 'src/store', 'src/live', 'src/temporal', 'src/webhooks', 'src/auth'],
+  'src/http': ['src/thread', 'src/events', 'src/store', 'src/live', 'src/temporal', 'src/webhooks', 'src/auth', 'src/log'],
   'src/config.ts': [],
   'src/start-error.ts': [],
   'src/cli': ['src/thread', 'src/config.ts', 'src/auth', 'src/store'],
   'src/main.ts': ['src/config.ts', 'src/program'],
   'src/program': [
     ...['src/thread', 'src/store', 'src/live', 'src/agent', 'src/temporal', 'src/http', 'src/metrics', 'src/webhooks'],
-    ...['src/auth', 'activities'],
+    ...['src/auth', 'activities', 'src/log', 'src/tracing'],
     ...['src/config.ts', 'src/start-error.ts'],
   ],
 }
@@ -40,6 +42,9 @@ const MAY_USE: Record<string, RegExp> = {
 }
 /** Of another room, only these files: what others may rely on. */
 const DOORS: Record<string, RegExp> = {
+  // The rest of it is loaded only where traces are sent.
+  'activities → src/tracing': /^src\/tracing\/tracing\.ts$/,
+  'src/program → src/tracing': /^src\/tracing\/tracing\.ts$/,
   'src/http → src/temporal': /^src\/temporal\/(gateway|names)\.ts$/,
 }
 

@@ -5,6 +5,7 @@ import { authenticate, contextOf } from './middleware/authenticate.ts'
 import { allowOrigins } from './middleware/cors.ts'
 import { errorMiddleware, notFound } from './middleware/errors.ts'
 import { jsonBody } from './middleware/json-body.ts'
+import { noteStream, observeRequests } from './middleware/observe.ts'
 import { otherMethods } from './middleware/other-methods.ts'
 import { createContext, type HttpContext, type HttpOptions } from './options.ts'
 import { readInput } from './read-input.ts'
@@ -18,6 +19,8 @@ export type HttpApp = {
   app: Express
   /** Ends open streams and waits, so that the server can close. */
   close(): void
+  /** Streams that are open now. */
+  openStreams(): number
 }
 
 /** The HTTP façade over a store, a gateway and a bus. It keeps nothing; any number may serve the same threads. */
@@ -28,6 +31,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('query parser', 'simple')
+  app.use(observeRequests({ ...options, log: context.log }))
   // The service speaks plain HTTP; whatever ends TLS before it says so itself.
   app.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }))
   if (context.cors_origins.length > 0) app.use(allowOrigins(context.cors_origins))
@@ -47,6 +51,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     close() {
       closing.abort()
     },
+    openStreams: () => context.streams.open,
   }
 }
 
@@ -78,6 +83,7 @@ function handler(route: Route): RequestHandler {
       sendResponse(res, response)
       return
     }
+    noteStream(res)
     context.streams.open += 1
     const watch = watchReader(context)
     try {

@@ -5,6 +5,7 @@ import type { ThreadRef } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
 import type { Rejection, RejectionCode, Reply } from '../thread/reply.ts'
 import { isKnown } from '../auth/principal.ts'
+import { noteFacts } from '../log/facts.ts'
 import { ThreadUnavailable } from '../temporal/gateway.ts'
 import { bodyHash, keyedId, repeatId } from './idempotency.ts'
 import type { HttpContext } from './options.ts'
@@ -37,6 +38,7 @@ export async function sendCommand<T>(
   options: SendOptions,
 ): Promise<Sent<T>> {
   const command = signed(context, unsigned)
+  noteFacts({ thread_id: ref.thread_id })
   const inbox = openInbox(context.bus, ref.tenant, ref.thread_id, options.gone)
   const deadline = Date.now() + context.limits.stored_wait_ms
   try {
@@ -49,6 +51,8 @@ export async function sendCommand<T>(
     const { event_seq } = answer
     if (answer.ok || TOLD_BY_THE_STORE.has(answer.rejection.code))
       await waitUntilStored(context, { thread_id: ref.thread_id, event_seq, deadline, inbox })
+    const run_id = answer.ok ? answer.outcome['run_id'] : undefined
+    if (typeof run_id === 'string') noteFacts({ run_id })
     if (!answer.ok)
       throw answer.rejection.code === 'idempotency_conflict'
         ? usedBefore(command, options.key, answer.rejection)

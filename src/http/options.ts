@@ -4,6 +4,7 @@ import type { LiveBus } from '../live/bus.ts'
 import type { Store } from '../store/store.ts'
 import type { Reconciler, ThreadGateway } from '../temporal/gateway.ts'
 import type { Json } from '../thread/json.ts'
+import type { RequestWatch, SeenRequest } from './middleware/observe.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { allowNetworks, type AllowedNetworks } from '../webhooks/addresses.ts'
 import { createHeads, type Heads } from './streams/heads.ts'
@@ -23,7 +24,12 @@ export type AgentSummary = {
 export type MetricsPage = { text(): Promise<string>; contentType: string }
 
 /** Where errors that must not leave go to; a pino logger fits. */
-export type HttpLog = { error(facts: object, message: string): void; warn(facts: object, message: string): void }
+export type HttpLog = {
+  error(facts: object, message: string): void
+  warn(facts: object, message: string): void
+  info?(facts: object, message: string): void
+  debug?(facts: object, message: string): void
+}
 
 export type HttpOptions = {
   store: Store
@@ -54,6 +60,10 @@ export type HttpOptions = {
   /** What /metrics answers with; without it the page says only that nothing is measured. */
   metrics?: MetricsPage
   log?: HttpLog
+  /** Told of every request once it is over. */
+  on_request?: (seen: SeenRequest) => void
+  /** Opens a span for a request. */
+  trace?: NonNullable<RequestWatch['trace']>
   /** Private networks that webhooks may be in; none if absent. */
   webhook_networks?: AllowedNetworks
   limits?: Partial<HttpLimits>

@@ -1,7 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
-import { createActivities } from '../../activities/index.ts'
+import { createActivities, type ActivityDeps } from '../../activities/index.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
 import { isLoopback, type Config } from '../config.ts'
 import { createHttpApp } from '../http/app.ts'
@@ -17,12 +18,14 @@ import { startSweep } from '../temporal/sweep.ts'
 import { createWebhookWaker } from '../temporal/webhooks.ts'
 import { createThreadWorkflows } from '../temporal/thread-workflows.ts'
 import type { ThreadSettings } from '../thread/state.ts'
+import { startTracing, type Tracing } from '../tracing/tracing.ts'
 import { allowNetworks } from '../webhooks/addresses.ts'
 import { argumentsCheck } from './agents.ts'
 import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
 import { listen } from './listen.ts'
 import { metricsListener } from './metrics-listener.ts'
 import type { Shutdown } from './shutdown.ts'
+import type { TemporalFigures } from './temporal-runtime.ts'
 import { cliPrefix, type TemporalService } from './temporal-service.ts'
 import { VERSION } from './version.ts'
 import { startWorker, type WorkerService } from './worker-service.ts'
@@ -38,12 +41,15 @@ export type Foundations = {
   identity: string
   drainMs: number
   onFailure: (error: Error) => void
+  temporalFigures: TemporalFigures | null
 }
 
 /** A lost worker is noticed after this long; own servers are close enough for less. */
 const HEARTBEAT_TIMEOUT_MS = { embedded: 5_000, cluster: 15_000 }
 const HEARTBEAT_THROTTLE_MS = { embedded: 200, cluster: 1_000 }
 const HTTP_CLOSE_MS = 2_000
+/** A collector that is away must not keep a process from ending. */
+const LAST_TRACES_MS = 2_000
 /** How often threads without a workflow are looked for. */
 const SWEEP_MS = 30_000
 
@@ -62,16 +68,31 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     heartbeat_timeout_ms: HEARTBEAT_TIMEOUT_MS[temporal.embedded ? 'embedded' : 'cluster'],
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
-  const metrics = createMetrics(store)
-  const client = new Client({ connection, namespace })
-  const observers = [metrics.observe]
-  const observe: typeof metrics.observe = (events) => {
-    for (const each of observers) each(events)
+  const metrics = createMetrics(store, { version: VERSION, temporal: base.temporalFigures })
+  const tracing = await openTracing(base)
+  const client = new Client({
+    connection,
+    namespace,
+    ...(tracing === null ? {} : { interceptors: { workflow: [tracing.client] } }),
+  })
+  const observers: Observe[] = [metrics.observe]
+  if (tracing !== null)
+    observers.push((events, { tenant, ended }) =>
+      tracing.ended(
+        tenant,
+        events,
+        ended.map(({ record }) => record),
+      ),
+    )
+  const observe: Observe = (events, batch) => {
+    for (const each of observers) each(events, batch)
   }
-  const worker = config.role === 'api' ? null : await addWorker(base, bus, settings, observe, client)
+  const worker = config.role === 'api' ? null : await addWorker(base, { bus, settings, observe, client, tracing, metrics })
   if (worker !== null) {
     const waker = createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: logger })
-    observers.push(waker.observe)
+    // Outside of the activity that stored the events: what follows is about no thread in particular.
+    const outside = AsyncLocalStorage.snapshot()
+    observers.push((events) => outside(waker.observe, events))
     shutdown.add('The look for webhooks', waker.stop)
     // Nobody waits for it: the service is of use without.
     const scheduled = scheduleRepairs(client, config.reconcileIntervalMs).catch((error: unknown) =>
@@ -98,9 +119,12 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     temporal: { cli: temporal.cli ?? 'temporal', address: temporal.address, namespace },
     ...(worker === null ? {} : { workerPing: () => worker.ping() }),
     metrics,
+    on_request: metrics.request,
+    ...(tracing === null ? {} : { trace: tracing.http }),
     webhook_networks: allowNetworks(config.webhooks.networks),
     log: logger,
   })
+  metrics.streams(app.openStreams)
   const server = await listen(app.app, config.host, config.port)
   const close = () => {
     // No new requests from here on; then the streams that are open end.
@@ -132,6 +156,15 @@ function admission(config: Config): Pick<HttpOptions, 'auth' | 'cors_origins' | 
   }
 }
 
+/** Null where no traces are sent: then nothing that makes them is loaded. */
+async function openTracing({ config, logger, shutdown, identity }: Foundations): Promise<Tracing | null> {
+  if (config.otlpEndpoint === null) return null
+  const onError = (message: string) => logger.warn({ error: message }, 'Traces could not be sent.')
+  const tracing = await startTracing({ endpoint: config.otlpEndpoint, version: VERSION, instance: identity, onError })
+  shutdown.add('The last traces', () => tracing.stop(), LAST_TRACES_MS)
+  return tracing
+}
+
 async function openBus({ config, logger, shutdown }: Foundations): Promise<LiveBus> {
   if (config.databaseUrl === null) {
     const bus = createInProcessBus()
@@ -154,12 +187,19 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }
 
+type Observe = NonNullable<ActivityDeps['observe']>
+type WorkerParts = {
+  bus: LiveBus
+  settings: ThreadSettings
+  observe: Observe
+  client: Client
+  tracing: Tracing | null
+  metrics: Metrics
+}
+
 async function addWorker(
   base: Foundations,
-  bus: LiveBus,
-  settings: ThreadSettings,
-  observe: Metrics['observe'],
-  client: Client,
+  { bus, settings, observe, client, tracing, metrics }: WorkerParts,
 ): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
   const onError = (error: unknown): void =>
@@ -177,14 +217,17 @@ async function addWorker(
         threads: createThreadWorkflows(client),
         ...(config.reconcileIntervalMs === 0 ? {} : { on_gap: repairSoon(createReconciler(client), onError) }),
         retention_ms: config.eventRetentionMs,
+        ...(tracing === null ? {} : { trace_model: tracing.model }),
       }),
       ...createWebhookActivities({
         store,
         allowed: allowNetworks(config.webhooks.networks),
         retry: config.webhooks.retry,
         logger,
+        on_attempt: metrics.webhook,
       }),
     },
+    ...(tracing === null ? {} : { tracing }),
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     stackTraces: config.logLevel === 'debug' || config.logLevel === 'trace',
     onFailure,

@@ -1,6 +1,7 @@
 import { unescape } from 'node:querystring'
 import { pino, type Logger } from 'pino'
 import type { Config } from '../config.ts'
+import { currentFacts } from '../log/facts.ts'
 import { errorFacts, redactor } from './redact.ts'
 
 /**
@@ -17,6 +18,8 @@ export function createLogger(
   const base = {
     level,
     base: undefined,
+    // Of a copy, because pino writes into what it gets.
+    mixin: () => ({ ...currentFacts() }),
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: errorFacts },
     formatters: { level: (label: string) => ({ level: label }) },

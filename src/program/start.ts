@@ -9,6 +9,7 @@ import { allOrNone, beginning } from './all-or-none.ts'
 import { startLayers } from './layers.ts'
 import { createShutdown } from './shutdown.ts'
 import { openStore } from './store-service.ts'
+import type { TemporalFigures } from './temporal-runtime.ts'
 import { startTemporalService } from './temporal-service.ts'
 
 export type Program = {
@@ -25,6 +26,8 @@ export type StartOptions = {
   signal: AbortSignal
   /** Something the program cannot do without has died; the caller should stop it. */
   onFailure: (error: Error) => void
+  /** What the SDK counts, to be shown with our own figures. */
+  temporalFigures?: TemporalFigures | null
 }
 
 const DRAIN_MS = 5_000
@@ -34,7 +37,10 @@ const SERVER_STOP_MS = 6_000
  * Brings everything up that this process's role asks for, and resolves once it is of use. Whatever fails ends what
  * has begun. Throws errors whose message is one sentence for the person who started it.
  */
-export async function startProgram(config: Config, { logger, signal, onFailure }: StartOptions): Promise<Program> {
+export async function startProgram(
+  config: Config,
+  { logger, signal, onFailure, temporalFigures = null }: StartOptions,
+): Promise<Program> {
   const shutdown = createShutdown(logger)
   try {
     // Mistakes in it are found before anything slow begins.
@@ -69,6 +75,7 @@ export async function startProgram(config: Config, { logger, signal, onFailure }
       identity,
       drainMs: DRAIN_MS,
       onFailure,
+      temporalFigures,
     })
     signal.throwIfAborted()
     const facts = {

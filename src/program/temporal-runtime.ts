@@ -1,14 +1,40 @@
-import { Runtime } from '@temporalio/worker'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Runtime, type RuntimeOptions } from '@temporalio/worker'
 import type { Logger } from 'pino'
 
 /**
  * Installs the SDK's runtime, once a process and before anything else of the SDK: its logs go to our logger, and
- * signals are ours, because the worker must not stop before the HTTP server has.
+ * signals are ours, because the worker must not stop before the HTTP server has. With `measure` it counts what its
+ * workers do; what comes back gives the page of its figures (null where there is none).
  */
-export function installTemporalRuntime(logger: Logger): void {
+export async function installTemporalRuntime(logger: Logger, measure: boolean): Promise<TemporalFigures | null> {
+  if (!measure) {
+    Runtime.install(runtimeOptions(logger))
+    return null
+  }
+  for (let tries = 0; ; tries += 1) {
+    // The SDK shows its figures only at an address of their own. Nobody but this process reads there.
+    const bindAddress = `127.0.0.1:${String(await freePort())}`
+    try {
+      Runtime.install(runtimeOptions(logger, bindAddress))
+      return async () => (await fetch(`http://${bindAddress}/metrics`, { signal: AbortSignal.timeout(PAGE_WAIT_MS) })).text()
+    } catch (error) {
+      // Somebody else may have taken the port meanwhile.
+      if (tries === MAX_TRIES) throw error
+    }
+  }
+}
+
+/** Gives the page of the SDK's own figures, in Prometheus's text format. */
+export type TemporalFigures = () => Promise<string>
+const PAGE_WAIT_MS = 1_000
+const MAX_TRIES = 5
+
+function runtimeOptions(logger: Logger, bindAddress?: string): RuntimeOptions {
   const say = (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: object) =>
     logger[level]({ component: 'temporal', ...facts(meta) }, message)
-  Runtime.install({
+  return {
     shutdownSignals: [],
     logger: {
       log: (level, message, meta) => say(level === 'TRACE' || level === 'DEBUG' ? 'debug' : QUIETER[level])(message, meta),
@@ -19,8 +45,23 @@ export function installTemporalRuntime(logger: Logger): void {
       warn: say('warn'),
       error: say('error'),
     },
-    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
-  })
+    telemetryOptions: {
+      logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+      ...(bindAddress === undefined
+        ? {}
+        : {
+            metrics: { prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true } },
+          }),
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
 }
 
 const QUIETER = { INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const

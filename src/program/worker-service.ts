@@ -1,4 +1,4 @@
-import type { NativeConnection, Worker } from '@temporalio/worker'
+import type { ActivityInterceptorsFactory, NativeConnection, Worker } from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
 import { createWorker } from '../temporal/worker.ts'
 
@@ -16,6 +16,7 @@ export type WorkerServiceOptions = {
   identity: string
   heartbeatThrottleMs: number
   stackTraces: boolean
+  tracing?: { activity: ActivityInterceptorsFactory }
   /** The worker ended although nobody asked it to. */
   onFailure: (error: Error) => void
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundleWorkflowCode, Worker, type NativeConnection } from '@temporalio/worker'
+import { bundleWorkflowCode, Worker, type ActivityInterceptorsFactory, type NativeConnection } from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
 import { STICKY_TIMEOUT, TASK_QUEUE } from './names.ts'
 
@@ -16,6 +16,8 @@ export type WorkerSettings = {
   /** Errors of workflow code, and the engine's stack trace query, name frames. It makes workflow code half as fast again. */
   stack_traces?: boolean
   task_queue?: string
+  /** Where traces are sent: sees each activity, and workflows hand trace contexts on. */
+  tracing?: { activity: ActivityInterceptorsFactory }
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -24,14 +26,15 @@ export const PAYLOAD_CONVERTER = join(ROOT, 'workflows', 'payload-converter.ts')
 
 /** A worker for threads and their activities. The caller runs it and shuts it down. */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
-  const { connection, namespace, activities, identity, heartbeat_throttle_ms } = settings
+  const { connection, namespace, activities, identity, heartbeat_throttle_ms, tracing, stack_traces = false } = settings
   return Worker.create({
     connection,
     namespace,
     identity,
     activities,
     taskQueue: settings.task_queue ?? TASK_QUEUE,
-    workflowBundle: { code: await bundleThreadWorkflow(settings) },
+    workflowBundle: { code: await bundleThreadWorkflow({ tracing: tracing !== undefined, stack_traces }) },
+    ...(tracing === undefined ? {} : { interceptors: { activity: [tracing.activity] } }),
     dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     maxHeartbeatThrottleInterval: heartbeat_throttle_ms,
     defaultHeartbeatThrottleInterval: heartbeat_throttle_ms,
@@ -42,10 +45,13 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   })
 }
 
-/** The workflow code in one piece. Bundling takes seconds, so the result is kept until a source of it changes. */
-export async function bundleThreadWorkflow({ stack_traces = false } = {}): Promise<string> {
+/**
+ * The workflow code in one piece. Bundling takes seconds, so the result is kept until a source of it changes. What hands
+ * trace contexts on is in it only if `tracing`.
+ */
+export async function bundleThreadWorkflow({ tracing = false, stack_traces = false } = {}): Promise<string> {
   const cache = join(ROOT, 'node_modules', '.cache', 'weft-workflows')
-  const file = join(cache, `${hashSources()}${stack_traces ? '-traced' : ''}.js`)
+  const file = join(cache, `${[hashSources(), ...(tracing ? ['traced'] : []), ...(stack_traces ? ['stacks'] : [])].join('-')}.js`)
   if (existsSync(file)) return readFileSync(file, 'utf8')
   const workflowsPath = join(ROOT, 'workflows', 'index.ts')
   const { code } = await bundleWorkflowCode({
@@ -53,7 +59,9 @@ export async function bundleThreadWorkflow({ stack_traces = false } = {}): Promi
     // Evaluated once and shared by all threads: none of these modules keeps anything of its own.
     preloadModules: [...(stack_traces ? [] : [join(ROOT, 'workflows', 'no-stack-traces.ts')]), workflowsPath],
     payloadConverterPath: PAYLOAD_CONVERTER,
-    workflowInterceptorModules: [join(ROOT, 'workflows', 'interceptors.ts')],
+    workflowInterceptorModules: ['interceptors.ts', ...(tracing ? ['tracing.ts'] : [])].map((name) =>
+      join(ROOT, 'workflows', name),
+    ),
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
   })
   try {

@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express'
 import type { Credentials } from '../../auth/authenticator.ts'
 import { NotAuthenticated, type Principal } from '../../auth/principal.ts'
 import { mayAct } from '../../auth/roles.ts'
+import { noteFacts, type Facts } from '../../log/facts.ts'
 import type { HttpContext } from '../options.ts'
 import { HttpProblem } from '../problems.ts'
 import { roleFor, takesStreamToken } from '../roles.ts'
@@ -30,6 +31,7 @@ export function authenticate(context: HttpContext, route: Route): RequestHandler
     }
     if (principal.thread_id !== null) await checkThread(context, route, req, principal, principal.thread_id)
     res.locals['context'] = { ...context, tenant: principal.tenant, principal }
+    noteFacts({ tenant: principal.tenant, ...named(route, req) })
     next()
   }
 }
@@ -37,6 +39,13 @@ export function authenticate(context: HttpContext, route: Route): RequestHandler
 /** The context of a request that has been let through. */
 export function contextOf(res: Response): HttpContext {
   return res.locals['context'] as HttpContext
+}
+
+/** The thread or run that the address names, for the log; what cannot be an id is left out. */
+function named({ path }: Route, req: Request): Facts {
+  const id = req.params['id']
+  if (typeof id !== 'string' || !/^[\w.-]{1,128}$/.test(id)) return {}
+  return path.startsWith('/v1/threads/') ? { thread_id: id } : path.startsWith('/v1/runs/') ? { run_id: id } : {}
 }
 
 const INSUFFICIENT = { 'WWW-Authenticate': 'Bearer realm="weft", error="insufficient_scope"' }

@@ -2,10 +2,20 @@ import cors from 'cors'
 import type { RequestHandler } from 'express'
 
 /** What a page's script may see of an answer besides its body. */
-const EXPOSED = ['ETag', 'Location', 'Content-Location', 'Retry-After', 'WWW-Authenticate', 'Allow', 'Deprecation', 'Link']
+const EXPOSED = [
+  'ETag',
+  'Location',
+  'Content-Location',
+  'Retry-After',
+  'WWW-Authenticate',
+  'Allow',
+  'Deprecation',
+  'Link',
+  'X-Request-Id',
+]
 const ALLOWED = [
   ...['Accept', 'Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match', 'Last-Event-ID'],
-  'X-API-Key',
+  ...['X-API-Key', 'X-Request-Id', 'traceparent', 'tracestate'],
 ]
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 /** How long a browser may remember that it has asked, in s. */

@@ -31,7 +31,9 @@ export function sendProblem(res: Response, problem: HttpProblem): void {
   const { status, retry_after } = PROBLEMS[problem.code]
   res.status(status).set(problem.headers)
   if (retry_after !== undefined && problem.headers['Retry-After'] === undefined) res.set('Retry-After', String(retry_after))
-  res.set('Content-Type', 'application/problem+json').send(JSON.stringify(problemBody(problem)))
+  const request_id = res.getHeader('X-Request-Id')
+  const body = { ...problemBody(problem), ...(typeof request_id === 'string' ? { request_id } : {}) }
+  res.set('Content-Type', 'application/problem+json').send(JSON.stringify(body))
 }
 
 /** Whatever was thrown, as one of the table's problems. */

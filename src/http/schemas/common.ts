@@ -110,5 +110,6 @@ export const problem = z
     code: z.string(),
     error: z.string().meta({ description: 'The same sentence as `detail`' }),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    request_id: z.string().optional().meta({ description: 'As in the header `X-Request-Id`; the service’s log has it too' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457; further members may carry facts, such as the current value in a conflict' })

@@ -1,0 +1,122 @@
+import type { Payload } from '@temporalio/common'
+import type { Headers, WorkflowInterceptorsFactory } from '@temporalio/workflow'
+
+/** Where a trace context travels; the name that Temporal's own interceptors use, so that others' clients join in. */
+const CARRIER = '_tracer-data'
+/** The context of the submit that a run came from, where a later command has moved the run since. */
+const ORIGIN = '_weft-origin'
+/** The same for each run that a batch ends, and for all that a new execution takes over. */
+const ORIGIN_OF = '_weft-origin/'
+const LATEST_OF = '_weft-latest/'
+/** Contexts of so many runs are remembered; what is older has ended long ago or begins a trace of its own. */
+const MAX_RUNS = 64
+
+type RunTrace = { origin: Payload | undefined; latest: Payload | undefined }
+
+/**
+ * Hands trace contexts on, unread: what a command brought goes to the activities of the run that it was about. This is
+ * bundled only where traces are sent. It touches headers and nothing else, so a history replays with it and without.
+ */
+export const interceptors: WorkflowInterceptorsFactory = () => {
+  const runs = new Map<string, RunTrace>()
+  /** Of what has come in last; undefined when that had none. */
+  let last: Payload | undefined
+
+  function set(run_id: string, trace: RunTrace): void {
+    runs.set(run_id, trace)
+    for (const oldest of runs.keys()) if (runs.size > MAX_RUNS) runs.delete(oldest)
+  }
+  /** A run that no answer has named, as one that a signal started, belongs to what came in last. */
+  function traceOf(run_id: string | undefined): RunTrace {
+    if (run_id === undefined) return { origin: last, latest: last }
+    const known = runs.get(run_id) ?? { origin: last, latest: last }
+    if (!runs.has(run_id)) set(run_id, known)
+    return known
+  }
+  function headersFor(input: unknown): Headers {
+    const { run_id, ended } = runsOf(input)
+    const { origin, latest } = traceOf(run_id)
+    const headers: Headers = {}
+    if (latest !== undefined) headers[CARRIER] = latest
+    if (origin !== undefined && origin !== latest) headers[ORIGIN] = origin
+    for (const id of ended) {
+      const of = traceOf(id).origin
+      if (of !== undefined) headers[ORIGIN_OF + id] = of
+    }
+    return headers
+  }
+
+  return {
+    inbound: [
+      {
+        execute(input, next) {
+          last = input.headers[CARRIER]
+          for (const [name, origin] of Object.entries(input.headers)) {
+            if (!name.startsWith(ORIGIN_OF)) continue
+            const run_id = name.slice(ORIGIN_OF.length)
+            set(run_id, { origin, latest: input.headers[LATEST_OF + run_id] ?? origin })
+          }
+          return next(input)
+        },
+        handleUpdate(input, next) {
+          const trace = input.headers[CARRIER]
+          last = trace
+          const answer = next(input)
+          // Beside the answer's way, which must not become longer by a turn.
+          answer.then(
+            (given) => {
+              const run_id = movedRun(given)
+              if (run_id === undefined) return
+              const known = runs.get(run_id)
+              set(run_id, { origin: known === undefined ? trace : known.origin, latest: trace ?? known?.latest })
+            },
+            () => undefined,
+          )
+          return answer
+        },
+        handleSignal(input, next) {
+          last = input.headers[CARRIER]
+          return next(input)
+        },
+      },
+    ],
+    outbound: [
+      {
+        scheduleActivity: (input, next) => next({ ...input, headers: { ...input.headers, ...headersFor(input.args[0]) } }),
+        scheduleLocalActivity: (input, next) => next({ ...input, headers: { ...input.headers, ...headersFor(input.args[0]) } }),
+        continueAsNew(input, next) {
+          const headers: Headers = { ...input.headers }
+          for (const [run_id, { origin, latest }] of runs) {
+            if (origin !== undefined) headers[ORIGIN_OF + run_id] = origin
+            if (origin !== undefined && latest !== undefined && latest !== origin) headers[LATEST_OF + run_id] = latest
+          }
+          return next({ ...input, headers })
+        },
+      },
+    ],
+  }
+}
+
+/** The run that a command has started or changed, by its answer; of a repeat nothing has changed. */
+function movedRun(answer: unknown): string | undefined {
+  const { ok, replayed, outcome } = fields(answer)
+  const { run_id } = fields(outcome)
+  return ok === true && replayed === false && typeof run_id === 'string' ? run_id : undefined
+}
+
+/** The run that an activity works for; of a batch the first that has changed, and all that end with it. */
+function runsOf(input: unknown): { run_id: string | undefined; ended: string[] } {
+  const { run_id, ended, touched } = fields(input)
+  if (typeof run_id === 'string') return { run_id, ended: [] }
+  const ends = list(ended).map((write) => String(fields(fields(write)['record'])['run_id']))
+  const [first] = [...ends, ...list(touched).map(String)]
+  return { run_id: first, ended: ends }
+}
+
+function fields(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : []
+}
