@@ -6,13 +6,14 @@ import { allowOrigins } from './middleware/cors.ts'
 import { errorMiddleware, notFound } from './middleware/errors.ts'
 import { jsonBody } from './middleware/json-body.ts'
 import { otherMethods } from './middleware/other-methods.ts'
-import { createContext, type HttpContext, type HttpOptions } from './options.ts'
+import { createContext, type HttpOptions } from './options.ts'
 import { readInput } from './read-input.ts'
 import { sendResponse } from './response.ts'
 import type { Route } from './route.ts'
 import { allRoutes } from './routes/index.ts'
 import { writeLines } from './streams/lines.ts'
 import { openSse } from './streams/sse.ts'
+import { watchReader } from './streams/watch-reader.ts'
 
 export type HttpApp = {
   app: Express
@@ -88,23 +89,5 @@ function handler(route: Route): RequestHandler {
       context.streams.open -= 1
       res.end()
     }
-  }
-}
-
-/** Fires when the service closes, or when the reader's key or token is no longer good: a stream outlives its request. */
-function watchReader({ auth, principal, closing, limits }: HttpContext): { signal: AbortSignal; stop(): void } {
-  const over = new AbortController()
-  const timer = setInterval(() => {
-    // A store that is away says nothing about the reader.
-    void auth.stillHolds(principal).then(
-      (holds) => (holds ? undefined : over.abort()),
-      () => undefined,
-    )
-  }, limits.recheck_ms)
-  return {
-    signal: AbortSignal.any([closing, over.signal]),
-    stop: () => {
-      clearInterval(timer)
-    },
   }
 }
