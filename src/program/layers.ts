@@ -177,6 +177,7 @@ async function addWorker(
         threads: createThreadWorkflows(client),
         ...(config.reconcileIntervalMs === 0 ? {} : { on_gap: repairSoon(createReconciler(client), onError) }),
         retention_ms: config.eventRetentionMs,
+        thread_ttl_ms: config.threadTtlMs,
       }),
       ...createWebhookActivities({
         store,

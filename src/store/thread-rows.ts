@@ -1,6 +1,7 @@
 import { sql, type SelectQueryBuilder } from 'kysely'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
+import { expire, listExpired } from './expiry.ts'
 import { forkThread } from './fork.ts'
 import { readPage } from './page.ts'
 import type { Tables, Tx } from './schema.ts'
@@ -58,6 +59,8 @@ export function threadRows(database: Database): ThreadRows {
           .execute(),
       )
     },
+    listExpired: (tenant, query) => listExpired(database, tenant, query),
+    expire: (tenant, thread) => expire(database, tenant, thread),
     lastSeqs: async (refs) => {
       if (refs.length === 0) return []
       const { rows } = await database.run((db) =>

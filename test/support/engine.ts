@@ -56,6 +56,7 @@ export type EngineOptions = {
   /** Of a test that breaks logs on purpose: they are not checked when the engine is closed. */
   broken_logs?: boolean
   retention_ms?: number
+  thread_ttl_ms?: number
   /** Stands between the worker and its activities: for faults, and for activities of other workflows. */
   wrap?: (activities: ReturnType<typeof createActivities>) => ReturnType<typeof createActivities>
 }
@@ -117,6 +118,7 @@ export class Engine {
       logger: quiet,
       threads: createThreadWorkflows(this.client, task_queue),
       retention_ms: this.#options.retention_ms ?? null,
+      thread_ttl_ms: this.#options.thread_ttl_ms ?? null,
     })
     const connection = await NativeConnection.connect({ address })
     const worker = await createWorker({
