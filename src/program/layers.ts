@@ -19,7 +19,7 @@ import { createThreadWorkflows } from '../temporal/thread-workflows.ts'
 import type { ThreadSettings } from '../thread/state.ts'
 import { allowNetworks } from '../webhooks/addresses.ts'
 import { argumentsCheck } from './agents.ts'
-import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
+import { connectionOptions, openConnection, openNativeConnection, searchAttributes } from './connection.ts'
 import { listen } from './listen.ts'
 import { metricsListener } from './metrics-listener.ts'
 import type { Shutdown } from './shutdown.ts'
@@ -58,7 +58,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   const settings: ThreadSettings = {
     idle_close_ms: config.idleCloseMs,
     continue_as_new_every: config.continueAsNewEvery,
-    search_attributes: await hasSearchAttributes(connection, namespace),
+    ...(await searchAttributes(connection, namespace)),
     heartbeat_timeout_ms: HEARTBEAT_TIMEOUT_MS[temporal.embedded ? 'embedded' : 'cluster'],
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }

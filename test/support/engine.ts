@@ -105,6 +105,7 @@ export class Engine {
       idle_close_ms: 600_000,
       continue_as_new_every: 0,
       search_attributes: true,
+      tenant_attribute: true,
       heartbeat_timeout_ms: 3_000,
       cli: 'temporal',
       ...settings,
