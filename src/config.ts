@@ -23,6 +23,8 @@ export type Config = {
   corsOrigins: string[]
   /** Requests of each caller in a minute; 0: no limit. */
   rateLimitPerMinute: number
+  /** Streams of each tenant that are open at once in this process; 0: no limit but that of the process. */
+  streamsPerTenant: number
   /** Agents, tools and limits; `explicit` when WEFT_CONFIG named it, so that a missing file is a mistake. */
   agentConfig: { path: string; explicit: boolean }
   dataDir: string
@@ -126,6 +128,7 @@ const SCHEMA = {
   WEFT_JWT_ROLE_CLAIM: z.string().default('role'),
   WEFT_CORS_ORIGINS: list(isOrigin, 'origins such as https://app.example.org, with commas between them', []),
   WEFT_RATE_LIMIT_PER_MINUTE: whole(0, 100_000_000, 60_000),
+  WEFT_STREAMS_PER_TENANT: whole(0, 1_000_000, 1_000),
   WEFT_CONFIG: text,
   WEFT_DATA_DIR: z.string().default('.weft'),
   DATABASE_URL: url(['postgres:', 'postgresql:']),
@@ -213,6 +216,7 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
     auth: { required: vars.WEFT_AUTH === 'required', adminKey: vars.WEFT_ADMIN_KEY ?? null, jwt: readJwt(vars) },
     corsOrigins: vars.WEFT_CORS_ORIGINS,
     rateLimitPerMinute: vars.WEFT_RATE_LIMIT_PER_MINUTE,
+    streamsPerTenant: vars.WEFT_STREAMS_PER_TENANT,
     agentConfig: { path: resolve(cwd, vars.WEFT_CONFIG ?? 'weft.config.ts'), explicit: vars.WEFT_CONFIG !== undefined },
     dataDir: resolve(cwd, vars.WEFT_DATA_DIR),
     databaseUrl: vars.DATABASE_URL ?? null,

@@ -79,14 +79,14 @@ function handler(route: Route): RequestHandler {
       sendResponse(res, response)
       return
     }
-    context.streams.open += 1
+    const leave = context.streams.enter(context.tenant)
     const watch = watchReader(context)
     try {
       if (response.kind === 'lines') await writeLines(res, response, { ...context, closing: watch.signal })
       else await response.run(openSse(res, response.headers ?? {}, context.limits, watch.signal))
     } finally {
       watch.stop()
-      context.streams.open -= 1
+      leave()
       res.end()
     }
   }

@@ -128,7 +128,7 @@ function admission(config: Config): Pick<HttpOptions, 'auth' | 'cors_origins' | 
     auth: { required, admin_key: adminKey, jwt: tokens },
     cors_origins: config.corsOrigins,
     local_only: isLoopback(config.host) && !config.insecureBind,
-    limits: { requests_per_minute: config.rateLimitPerMinute },
+    limits: { requests_per_minute: config.rateLimitPerMinute, streams_per_tenant: config.streamsPerTenant },
   }
 }
 
