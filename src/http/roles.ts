@@ -74,6 +74,7 @@ export const ROUTE_ROLES: Readonly<Record<string, Role | 'public'>> = {
   'GET /v1/webhooks/:id': 'operator',
   'DELETE /v1/webhooks/:id': 'operator',
   'POST /v1/webhooks/:id/enable': 'operator',
+  'POST /v1/webhooks/:id/deliveries/:delivery_id/retry': 'operator',
   'POST /v1/reconcile': 'operator',
   'GET /v1/reconcile/:id': 'operator',
 
