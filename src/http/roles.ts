@@ -92,6 +92,11 @@ export function routeName({ method, path }: Pick<Route, 'method' | 'path'>): str
   return `${method.toUpperCase()} ${path}`
 }
 
+/** Whether everybody may use it, whoever they are. */
+export function isPublic(route: Pick<Route, 'method' | 'path'>): boolean {
+  return ROUTE_ROLES[routeName(route)] === 'public'
+}
+
 /** The least role that may use it. Throws for a route that the table does not have. */
 export function roleFor(route: Pick<Route, 'method' | 'path'>): Role | 'public' {
   const role = ROUTE_ROLES[routeName(route)]
