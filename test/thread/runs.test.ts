@@ -218,6 +218,33 @@ describe('interrupt and cancel', () => {
     }
   })
 
+  test('an interrupt says how many messages nobody will read for it', () => {
+    const steer = { mode: 'live_then_queue' as const }
+    for (const [queue, undelivered] of [
+      ['supersede', 3],
+      ['keep', 1],
+      ['park', 1],
+    ] as const) {
+      const thread = new Given()
+      const run_id = thread.say('first')
+      thread.say('meant for this run and no other', steer)
+      const orElse = { boundary: 'next_step' as const, target_run_id: run_id, fallback_to_new_run: true }
+      thread.say('or for the next', { ...steer, delivery: { ...orElse, granularity: 'batch', barrier: false } })
+      thread.say('second')
+      const answer = thread.when({ type: 'interrupt', mode: 'graceful', queue })
+      expect(answer).toMatchObject({ undelivered_messages: undelivered })
+      thread.modelStops(false)
+      expect(thread.all('PendingUndelivered')).toHaveLength(undelivered)
+    }
+    const idle = new Given()
+    const run_id = idle.say('first')
+    idle.say('second')
+    idle.when({ type: 'interrupt', mode: 'graceful', queue: 'park' })
+    idle.modelStops(false)
+    expect(idle.ended(run_id).termination).toEqual({ type: 'cancelled' })
+    expect(idle.when({ type: 'interrupt', mode: 'graceful', queue: 'supersede' })).toMatchObject({ undelivered_messages: 1 })
+  })
+
   test('a parked queue goes on with the next submit', () => {
     const thread = new Given()
     thread.say('first')
