@@ -168,7 +168,8 @@ export interface ThreadRows {
   /** The last stored number of each of these threads; unknown and deleted ones are left out. */
   lastSeqs(refs: readonly ThreadRef[]): Promise<(ThreadRef & { last_seq: number; deleted: boolean })[]>
   /**
-   * Threads that go on by themselves, since they have an open run or a queue that is not parked: oldest change first
+   * Threads that go on by themselves, since they have an open run, a queue that is not parked or a replacement that is
+   * held: oldest change first
    * and after `after`, for the sweep that wakes those whose workflow was lost.
    */
   listOpen(options: { updated_before: number; limit: number; after?: OpenThread }): Promise<OpenThread[]>

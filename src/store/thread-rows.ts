@@ -77,7 +77,12 @@ export function threadRows(database: Database): ThreadRows {
           .selectFrom('weft.threads')
           .select(['tenant', 'id', 'status', 'updated_at'])
           // As the index has it.
-          .where(sql<boolean>`(status <> 'idle' or (queued and not parked))`)
+          .where(sql<boolean>`(status <> 'idle' or queued)`)
+          // A parked queue stays where it is, but for a replacement that was held back.
+          .where(
+            sql<boolean>`(status <> 'idle' or not parked or exists (
+              select 1 from json_array_elements(queue) q where q -> 'delivery' ->> 'boundary' = 'interrupt'))`,
+          )
           .where('updated_at', '<', updated_before)
           .$if(after !== undefined, (query) =>
             query.where(sql<boolean>`(updated_at, tenant, id) > (${after?.updated_at}, ${after?.tenant}, ${after?.id})`),
