@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ModelStepResult } from '../../src/thread/ports.ts'
+import { next } from '../../src/thread/next.ts'
 import { ANSWER, call, Given, refused } from './given.ts'
 
 describe('a run from submit to end', () => {
@@ -254,6 +255,25 @@ describe('interrupt and cancel', () => {
     thread.say('third')
     expect(thread.run().record.run_id).toBe(second)
     expect(thread.run().record.input.trigger_message_ids).toHaveLength(2)
+  })
+
+  test('a replacement that is held starts when its hold is over, also on a queue that is parked', () => {
+    const thread = new Given()
+    thread.say('first')
+    thread.say('waits')
+    const replacement = thread.say('instead', {
+      mode: 'interrupt_then_queue',
+      messages: [{ id: 'b', role: 'user', content: 'b' }],
+    })
+    thread.when({ type: 'hold_pending', pending_id: 'b', ttl_ms: 5_000 })
+    thread.when({ type: 'interrupt', mode: 'graceful', queue: 'park' })
+    thread.modelStops(false)
+    expect(thread.state).toMatchObject({ parked: true, active_run_id: null })
+    expect(next(thread.state, thread.now).wake_at).toBeLessThanOrEqual(thread.now + 5_000)
+    thread.now += 5_000
+    thread.report({ type: 'tick' })
+    expect(thread.run().record.run_id).toBe(replacement)
+    expect(thread.state.parked).toBe(true)
   })
 
   test('with nothing to do, interrupt and cancel are refused and change nothing', () => {
