@@ -50,7 +50,7 @@ export function createAuthenticator(keys: ApiKeyRows, tenant: string, settings: 
   const cache = createKeyCache(keys, key_ttl_ms)
   const admin_hash = admin_key === null ? null : hashOf(admin_key)
   const verifyJwt = jwt === null ? null : createJwtVerifier(jwt)
-  const streamTokens = createStreamTokens(keys)
+  const streamTokens = createStreamTokens(keys, admin_hash)
   const made_up = new RateLimiterMemory({ points: MADE_UP_PER_MINUTE, duration: 60 })
   const suspect = createLookUpLane(SUSPECT_WIDTH, SUSPECT_PATIENCE_MS)
   const admin: Principal = { ...anybody(tenant), kind: 'admin', id: 'admin', name: 'admin' }

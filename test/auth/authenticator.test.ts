@@ -231,6 +231,16 @@ describe("a thread's token", () => {
     await expect(two?.authenticate(bring(token))).rejects.toMatchObject(INVALID)
   })
 
+  it('ends with the key of the environment that it was made with, and not with a restart', async () => {
+    const started = (admin_key: string) => createAuthenticator(store.keys, 'default', { admin_key })
+    const before = started(ADMIN)
+    const { token } = await before.streamTokens.issue(await before.authenticate(bring(ADMIN)), 't1', 60_000)
+    expect(await started(ADMIN).authenticate(bring(null, token))).toMatchObject({ kind: 'stream', id: 'admin', thread_id: 't1' })
+    await expect(started(`another-${ADMIN}`).authenticate(bring(null, token))).rejects.toMatchObject(INVALID)
+    const without = createAuthenticator(store.keys, 'default', { required: true })
+    await expect(without.authenticate(bring(null, token))).rejects.toMatchObject(INVALID)
+  })
+
   it('ends with the key that it was made with', async () => {
     const auth = createAuthenticator(store.keys, 'default', { key_ttl_ms: 0 })
     const soon = Date.now() + 30_000
