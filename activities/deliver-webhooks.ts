@@ -66,7 +66,9 @@ async function deliverDue(deps: WebhookDeps, id: string): Promise<number | null>
       for (let delivery = due.shift(); delivery !== undefined; delivery = due.shift())
         if (!(await deliver(deps, { id, ...target }, delivery))) given_up = Math.min(given_up, delivery.created_at)
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, one))
+    // One that could not be noted must not take the others' answers with it; the next try of this activity sees to it.
+    const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, one))
+    for (const lane of ended) if (lane.status === 'rejected') throw lane.reason
   }
   if (given_up < Infinity) await disableIfDead(deps, id, given_up)
   const now = Date.now()
@@ -90,6 +92,8 @@ async function disableIfDead({ store, retry, logger }: WebhookDeps, id: string, 
 async function deliver(deps: WebhookDeps, target: Target, delivery: DueDelivery): Promise<boolean> {
   const { store, retry, allowed, logger, on_attempt } = deps
   const began = performance.now()
+  // Tried by hand after its time: that it fails again says nothing new of the webhook.
+  const late = Date.now() - delivery.created_at > retry.give_up_ms
   const outcome = await tryOnce(retry, allowed, target, delivery)
   on_attempt?.({ status: outcome.status, ms: performance.now() - began })
   await store.webhooks.record(delivery, outcome)
@@ -97,7 +101,7 @@ async function deliver(deps: WebhookDeps, target: Target, delivery: DueDelivery)
   const { thread_id, run_id, delivery_id, payload } = delivery
   const facts = { webhook: target.id, thread_id, run_id, delivery_id, error: outcome.last_error }
   logger.warn(facts, 'A webhook could not be told of an event and will not be tried again.')
-  return payload === null
+  return payload === null || late
 }
 
 async function tryOnce(

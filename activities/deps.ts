@@ -33,4 +33,6 @@ export type ActivityDeps = {
   on_gap?: (tenant: string) => void
   /** How old the events of finished runs may become (ms); null: they are kept. */
   retention_ms?: number | null
+  /** How long after their last change threads that say nothing of it themselves are deleted (ms); null: never. */
+  thread_ttl_ms?: number | null
 }

@@ -1,12 +1,26 @@
 import { LEDGER_AGE_MS } from '../src/thread/limits.ts'
 import type { ReconcilePage } from '../src/thread/repair/ports.ts'
+import { added } from '../src/thread/repair/progress.ts'
 import type { ActivityDeps } from './deps.ts'
+import { expirePage, isExpiryToken } from './expire.ts'
 
 const THREADS = 50
 const ROWS = 500
 
-/** One page of what is too old to be kept. Without a configured age only what nothing will read again is dropped. */
+/** One page of what is too old to be kept: first threads whose time is up, then events of the others. */
 export async function retainPage(
+  deps: ActivityDeps,
+  { tenant, after }: { tenant: string; after: string },
+): Promise<ReconcilePage> {
+  if (!isExpiryToken(after)) return await retainEvents(deps, { tenant, after })
+  const expired = await expirePage(deps, { tenant, after })
+  if (expired.next !== null) return expired
+  const page = await retainEvents(deps, { tenant, after: '' })
+  return { ...page, dropped: added(expired.dropped, page.dropped) }
+}
+
+/** Without a configured age only what nothing will read again is dropped. */
+async function retainEvents(
   { store, retention_ms }: ActivityDeps,
   { tenant, after }: { tenant: string; after: string },
 ): Promise<ReconcilePage> {

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { audit } from './audit.ts'
 import { add, countReport, NOTHING, sentence, type Count, type VitestReport } from './test-report.ts'
 
 const CHECKS: Record<string, string[][]> = {
@@ -25,7 +26,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const wanted = process.argv.slice(2)
-const known = [...Object.keys(CHECKS), ...TIERS]
+const known = [...Object.keys(CHECKS), 'audit', ...TIERS]
 const strange = wanted.find((name) => !known.includes(name))
 if (strange !== undefined) {
   console.error(`There is no part "${strange}"; the parts are ${known.join(', ')}.`)
@@ -37,7 +38,7 @@ const rows: [name: string, count: Count, seconds: number][] = []
 for (const name of wanted.length > 0 ? wanted : known) {
   console.log(`\n── ${name}`)
   const began = Date.now()
-  const count = name in CHECKS ? await runChecks(CHECKS[name] ?? []) : await runTier(name)
+  const count = name === 'audit' ? await audit() : name in CHECKS ? await runChecks(CHECKS[name] ?? []) : await runTier(name)
   rows.push([name, count, Math.round((Date.now() - began) / 1000)])
 }
 rmSync(reports, { recursive: true, force: true })

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { config as loadDotenv } from 'dotenv'
 import { z } from 'zod'
+import { ConfigError, duration, fault, flag, isNetwork, isOrigin, list, oneOf, port, text, url, whole } from './config-values.ts'
+
+export { ConfigError } from './config-values.ts'
 
 /** Everything the environment can say about a process. Paths are absolute, times are milliseconds. */
 export type Config = {
@@ -21,6 +23,8 @@ export type Config = {
   corsOrigins: string[]
   /** Requests of each caller in a minute; 0: no limit. */
   rateLimitPerMinute: number
+  /** Streams of each tenant that are open at once in this process; 0: no limit but that of the process. */
+  streamsPerTenant: number
   /** Agents, tools and limits; `explicit` when WEFT_CONFIG named it, so that a missing file is a mistake. */
   agentConfig: { path: string; explicit: boolean }
   dataDir: string
@@ -41,6 +45,8 @@ export type Config = {
   reconcileIntervalMs: number
   /** How old the events of finished runs may become; null: they are kept. */
   eventRetentionMs: number | null
+  /** How long after their last change threads are deleted that say nothing of it themselves; null: never. */
+  threadTtlMs: number | null
   /** Where programs are looked for, in order. */
   searchPath: string[]
   /** Outlives the checkout; holds downloaded or built programs. */
@@ -86,66 +92,11 @@ export type JwtConfig = {
 
 export type ProviderSettings = { apiKey: string | null; baseUrl: string | null; model: string | null }
 
-/** The environment holds mistakes. The message has one sentence a line, each naming its variable. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
-
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 /** Signatures made with a private key. */
 const JWT_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const DEFAULT_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const MAX_TIMER_MS = 2_147_483_647
-
-const text = z.string().optional()
-const whole = (min: number, max: number, fallback: number) =>
-  z
-    .string()
-    .regex(/^\d+$/)
-    .transform(Number)
-    .pipe(z.int().min(min).max(max))
-    .default(fallback)
-    .catch(fault(`a whole number from ${min} to ${max}`))
-const port = (fallback: number) => whole(0, 65_535, fallback)
-const oneOf = <const T extends string>(values: readonly T[], fallback: NoInfer<T>) =>
-  z
-    .enum(values)
-    .default(fallback)
-    .catch(fault(`one of ${values.join(', ')}`))
-const flag = z
-  .enum(['1', 'true', 'yes', 'on', '0', 'false', 'no', 'off'])
-  .transform((value) => ['1', 'true', 'yes', 'on'].includes(value))
-  .optional()
-  .catch(fault('true or false'))
-const url = (protocols: string[]) =>
-  z
-    .string()
-    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol))
-    .optional()
-    .catch(fault(`an address that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`, false))
-
-const list = (fits: (one: string) => boolean, expected: string, fallback: string[]) =>
-  z
-    .string()
-    .transform((value) => value.split(',').map((one) => one.trim()))
-    .refine((all) => all.every(fits))
-    .default(fallback)
-    .catch(fault(expected))
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-const duration = z
-  .string()
-  .regex(/^\d{1,9}(ms|s|m|h|d)$/)
-  .transform((value) => Number.parseInt(value, 10) * (UNITS[value.replace(/^\d+/, '')] ?? 1))
-  .optional()
-  .catch(fault('a time such as 30d, 12h, 90m, 45s or 500ms'))
-
-/** Turns any refusal of a variable into one sentence about what it must be. Addresses may hold passwords: not shown. */
-function fault(expected: string, show = true) {
-  return (context: { value: unknown }): never => {
-    throw new ConfigError(`must be ${expected}${show ? `, but it is "${String(context.value)}"` : ''}.`)
-  }
-}
 
 const SCHEMA = {
   HOST: z.string().default('127.0.0.1'),
@@ -179,6 +130,7 @@ const SCHEMA = {
   WEFT_JWT_ROLE_CLAIM: z.string().default('role'),
   WEFT_CORS_ORIGINS: list(isOrigin, 'origins such as https://app.example.org, with commas between them', []),
   WEFT_RATE_LIMIT_PER_MINUTE: whole(0, 100_000_000, 60_000),
+  WEFT_STREAMS_PER_TENANT: whole(0, 1_000_000, 1_000),
   WEFT_CONFIG: text,
   WEFT_DATA_DIR: z.string().default('.weft'),
   DATABASE_URL: url(['postgres:', 'postgresql:']),
@@ -222,6 +174,7 @@ const SCHEMA = {
   WEFT_WEBHOOK_GIVE_UP_MS: whole(1, MAX_TIMER_MS, 86_400_000),
   WEFT_RECONCILE_INTERVAL_MS: whole(0, MAX_TIMER_MS, 3_600_000),
   WEFT_EVENT_RETENTION: duration,
+  WEFT_THREAD_TTL: duration,
 }
 type Variables = { [K in keyof typeof SCHEMA]: z.output<(typeof SCHEMA)[K]> }
 
@@ -267,6 +220,7 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
     auth: { required: vars.WEFT_AUTH === 'required', adminKey: vars.WEFT_ADMIN_KEY ?? null, jwt: readJwt(vars) },
     corsOrigins: vars.WEFT_CORS_ORIGINS,
     rateLimitPerMinute: vars.WEFT_RATE_LIMIT_PER_MINUTE,
+    streamsPerTenant: vars.WEFT_STREAMS_PER_TENANT,
     agentConfig: { path: resolve(cwd, vars.WEFT_CONFIG ?? 'weft.config.ts'), explicit: vars.WEFT_CONFIG !== undefined },
     dataDir: resolve(cwd, vars.WEFT_DATA_DIR),
     databaseUrl: vars.DATABASE_URL ?? null,
@@ -293,6 +247,7 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
     },
     reconcileIntervalMs: vars.WEFT_RECONCILE_INTERVAL_MS,
     eventRetentionMs: vars.WEFT_EVENT_RETENTION ?? null,
+    threadTtlMs: vars.WEFT_THREAD_TTL ?? null,
     searchPath: (env['PATH'] ?? env['Path'] ?? '').split(delimiter).filter((directory) => directory !== ''),
     cacheDir: cacheDir(env),
   }
@@ -331,7 +286,7 @@ function contradictions(vars: Variables): string[] {
       `HOST=${vars.HOST} would open the API to other machines without authentication; use 127.0.0.1, or set WEFT_AUTH=required (and make keys with "weft keys create"), or WEFT_INSECURE_BIND=1 where something else guards the port.`,
     )
   }
-  mistakes.push(...jwtMistakes(vars))
+  mistakes.push(...jwtMistakes(vars), ...retentionMistakes(vars))
   if (vars.WEFT_ROLE !== 'worker' && vars.WEFT_METRICS_PORT !== undefined)
     mistakes.push('WEFT_METRICS_PORT is for WEFT_ROLE=worker; a process with the API shows its figures at /metrics.')
   const cert = vars.TEMPORAL_TLS_CLIENT_CERT_DATA ?? vars.TEMPORAL_TLS_CLIENT_CERT_PATH
@@ -339,6 +294,18 @@ function contradictions(vars: Variables): string[] {
   if ((cert === undefined) !== (key === undefined)) {
     mistakes.push('TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH (or their _DATA) must be set together.')
   }
+  return mistakes
+}
+
+/** What is dropped before its time takes something else with it. */
+function retentionMistakes(vars: Variables): string[] {
+  const { WEFT_EVENT_RETENTION: retention, WEFT_WEBHOOK_GIVE_UP_MS: give_up, WEFT_THREAD_TTL: ttl } = vars
+  const mistakes: string[] = []
+  if (retention !== undefined && retention < give_up)
+    mistakes.push(
+      `WEFT_EVENT_RETENTION (${String(retention)} ms) must not be shorter than WEFT_WEBHOOK_GIVE_UP_MS (${String(give_up)} ms): deliveries to webhooks that are still tried would fail, since the event they tell of is gone.`,
+    )
+  if (ttl === 0) mistakes.push('WEFT_THREAD_TTL must be longer than nothing, or not be set: 0 would delete every thread at rest.')
   return mistakes
 }
 
@@ -356,17 +323,6 @@ function readJwt(vars: Variables): JwtConfig | null {
   if (jwksUrl === undefined || issuer === undefined || audience === undefined) return null
   const { WEFT_JWT_ALGORITHMS: algorithms, WEFT_JWT_TENANT_CLAIM: tenantClaim, WEFT_JWT_ROLE_CLAIM: roleClaim } = vars
   return { jwksUrl, issuer, audience, algorithms, tenantClaim, roleClaim, tenant: vars.WEFT_JWT_TENANT ?? null }
-}
-
-/** As a browser sends it: scheme, host and port, nothing after. */
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
-}
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...more] = text.split('/')
-  const most = isIP(address) === 4 ? 32 : 128
-  return isIP(address) !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
 }
 
 /** Whether only this machine can reach the host. */

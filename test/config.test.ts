@@ -105,6 +105,18 @@ describe('what does not go together', () => {
     expect(readConfig({ WEFT_CORS_ORIGINS: 'https://a.example, http://localhost:5173' }).corsOrigins).toHaveLength(2)
   })
 
+  test('events that go before webhooks have given up telling of them, and threads that would not last at all', () => {
+    expect(refusal({ WEFT_EVENT_RETENTION: '12h' })).toBe(
+      'WEFT_EVENT_RETENTION (43200000 ms) must not be shorter than WEFT_WEBHOOK_GIVE_UP_MS (86400000 ms): deliveries to webhooks that are still tried would fail, since the event they tell of is gone.',
+    )
+    expect(readConfig({ WEFT_EVENT_RETENTION: '1d' }).eventRetentionMs).toBe(86_400_000)
+    const both = { WEFT_EVENT_RETENTION: '1h', WEFT_WEBHOOK_GIVE_UP_MS: '3600000' }
+    expect(readConfig(both).eventRetentionMs).toBe(3_600_000)
+    expect(refusal({ WEFT_THREAD_TTL: '0d' })).toMatch(/^WEFT_THREAD_TTL must be longer/)
+    expect(readConfig({ WEFT_THREAD_TTL: '30d' }).threadTtlMs).toBe(2_592_000_000)
+    expect(readConfig({}).threadTtlMs).toBeNull()
+  })
+
   test('half a client certificate', () => {
     expect(refusal({ TEMPORAL_TLS_CLIENT_CERT_PATH: 'cert.pem' })).toMatch(/must be set together/)
   })

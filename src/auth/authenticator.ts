@@ -4,7 +4,8 @@ import type { ApiKeyRow, ApiKeyRows } from '../store/api-keys.ts'
 import { hashOf, keyIdOf, matches } from './api-key.ts'
 import { createJwtVerifier, type JwtSettings } from './jwt.ts'
 import { createKeyCache } from './key-cache.ts'
-import { ANYBODY, anybody, NotAuthenticated, type Principal } from './principal.ts'
+import { createLookUpLane } from './look-up-lane.ts'
+import { ANYBODY, anybody, NotAuthenticated, tooManyMadeUp, type Principal } from './principal.ts'
 import { createStreamTokens, type StreamTokens } from './stream-tokens.ts'
 
 export type AuthSettings = {
@@ -35,16 +36,23 @@ export type Authenticator = {
 const DEFAULT_KEY_TTL_MS = 5_000
 /** A look for the first key is waited for so long; then what was known counts until it ends. */
 const LOOK_WAIT_MS = 100
-/** Made-up keys from one address that are looked up in a minute. */
+/**
+ * Made-up keys from one address in a minute; with more, what this process has not seen as a key waits for its turn. It
+ * is looked up all the same: behind one address there may be many callers, and what one makes up is no word of another.
+ */
 const MADE_UP_PER_MINUTE = 300
+/** Look-ups at once for all such addresses, and how long one of them waits for its turn. */
+const SUSPECT_WIDTH = 2
+const SUSPECT_PATIENCE_MS = 5_000
 
 export function createAuthenticator(keys: ApiKeyRows, tenant: string, settings: AuthSettings = {}): Authenticator {
   const { admin_key = null, jwt = null, key_ttl_ms = DEFAULT_KEY_TTL_MS } = settings
   const cache = createKeyCache(keys, key_ttl_ms)
   const admin_hash = admin_key === null ? null : hashOf(admin_key)
   const verifyJwt = jwt === null ? null : createJwtVerifier(jwt)
-  const streamTokens = createStreamTokens(keys)
+  const streamTokens = createStreamTokens(keys, admin_hash)
   const made_up = new RateLimiterMemory({ points: MADE_UP_PER_MINUTE, duration: 60 })
+  const suspect = createLookUpLane(SUSPECT_WIDTH, SUSPECT_PATIENCE_MS)
   const admin: Principal = { ...anybody(tenant), kind: 'admin', id: 'admin', name: 'admin' }
 
   let needed: boolean | null = settings.required === true || admin_hash !== null || jwt !== null ? true : null
@@ -72,14 +80,12 @@ export function createAuthenticator(keys: ApiKeyRows, tenant: string, settings: 
   }
 
   async function byKey(text: string, key_id: string, address: string): Promise<Principal> {
-    const row = await cache.get(key_id, async () => {
-      const so_far = await made_up.get(address)
-      if ((so_far?.consumedPoints ?? 0) >= MADE_UP_PER_MINUTE)
-        throw new NotAuthenticated('too_many', 'Too many keys from this address are none of this service; try again in a minute.')
-    })
+    const made_up_before = (await made_up.get(address))?.consumedPoints ?? 0
+    const many = made_up_before >= MADE_UP_PER_MINUTE
+    const row = await cache.get(key_id, many ? (look) => suspect.run(address, look) : undefined)
     if (!matches(text, row?.hash ?? null) || row === null) {
       await made_up.penalty(address)
-      throw new NotAuthenticated('invalid', 'The API key is not one of this service.')
+      throw many ? tooManyMadeUp() : new NotAuthenticated('invalid', 'The API key is not one of this service.')
     }
     const gone = unusable(row)
     if (gone !== null) throw new NotAuthenticated('invalid', gone)
@@ -92,7 +98,7 @@ export function createAuthenticator(keys: ApiKeyRows, tenant: string, settings: 
     if (expires_at !== null && expires_at <= Date.now()) return false
     if (id === ANYBODY) return !(await required())
     if (!id.startsWith('key:')) return true
-    const key = await cache.get(id.slice('key:'.length), () => Promise.resolve())
+    const key = await cache.get(id.slice('key:'.length))
     return key !== null && unusable(key) === null
   }
 

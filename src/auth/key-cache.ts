@@ -2,12 +2,14 @@ import type { ApiKeyRow, ApiKeyRows } from '../store/api-keys.ts'
 
 export type KnownKey = ApiKeyRow & { hash: string }
 
+type LookUp = () => Promise<KnownKey | null>
+
 export type KeyCache = {
   /**
-   * The key as the store had it at most `ttl_ms` ago; null for one that it does not have. `mayAsk` is asked before an
-   * id is looked up that this process has not seen as a key. Throws `StoreUnavailable`.
+   * The key as the store had it at most `ttl_ms` ago; null for one that it did not have. An id that this process has
+   * not seen as a key is looked up by way of `through`. Throws `StoreUnavailable`, and what `through` throws.
    */
-  get(key_id: string, mayAsk: () => Promise<void>): Promise<KnownKey | null>
+  get(key_id: string, through?: (look: LookUp) => Promise<KnownKey | null>): Promise<KnownKey | null>
   /** Notes that it has opened something, now and then in the store. */
   used(key_id: string): void
   /** The next `get` asks the store. */
@@ -25,12 +27,20 @@ export function createKeyCache(keys: ApiKeyRows, ttl_ms: number): KeyCache {
   const entries = new Map<string, Entry>()
   /** Counts what was forgotten: a row that was on its way meanwhile is of before. */
   let forgotten = 0
+  /** Ids that were no key when they were looked up, and when that was; the oldest go first. */
+  const none = new Map<string, number>()
   const asking = new Map<string, Promise<KnownKey | null>>()
 
   async function ask(key_id: string, before: Entry | undefined): Promise<KnownKey | null> {
     const at = Date.now()
     const before_that = forgotten
     const row = await keys.find(key_id)
+    none.delete(key_id)
+    if (row === null && forgotten === before_that) {
+      none.set(key_id, at)
+      const [oldest] = none.keys()
+      if (none.size > MAX_KEYS && oldest !== undefined) none.delete(oldest)
+    }
     // Rows are few and their readers are many; ids that are made up must not push them out.
     entries.delete(key_id)
     if (row !== null && forgotten === before_that) {
@@ -41,16 +51,22 @@ export function createKeyCache(keys: ApiKeyRows, ttl_ms: number): KeyCache {
     return row
   }
 
+  const isNone = (key_id: string): boolean => Date.now() - (none.get(key_id) ?? -Infinity) < ttl_ms
+
   return {
-    async get(key_id, mayAsk) {
-      const entry = entries.get(key_id)
-      if (entry !== undefined && Date.now() - entry.at < ttl_ms) return entry.row
-      if (entry === undefined) await mayAsk()
-      const under_way = asking.get(key_id)
-      if (under_way !== undefined) return await under_way
-      const asked = ask(key_id, entry).finally(() => asking.delete(key_id))
-      asking.set(key_id, asked)
-      return await asked
+    async get(key_id, through) {
+      const look: LookUp = async () => {
+        const entry = entries.get(key_id)
+        if (entry !== undefined && Date.now() - entry.at < ttl_ms) return entry.row
+        if (isNone(key_id)) return null
+        const under_way = asking.get(key_id)
+        if (under_way !== undefined) return await under_way
+        const asked = ask(key_id, entry).finally(() => asking.delete(key_id))
+        asking.set(key_id, asked)
+        return await asked
+      }
+      const direct = through === undefined || isNone(key_id) || entries.has(key_id)
+      return await (direct ? look() : through(look))
     },
     used(key_id) {
       const entry = entries.get(key_id)
@@ -63,6 +79,7 @@ export function createKeyCache(keys: ApiKeyRows, ttl_ms: number): KeyCache {
     forget(key_id) {
       forgotten += 1
       entries.delete(key_id)
+      none.delete(key_id)
       asking.delete(key_id)
     },
   }

@@ -49,6 +49,10 @@ export class NotAuthenticated extends Error {
   }
 }
 
+export function tooManyMadeUp(): NotAuthenticated {
+  return new NotAuthenticated('too_many', 'Too many keys from this address are none of this service; try again in a minute.')
+}
+
 /** It is known who calls, but not with which rights: a token without a role or tenant that the service knows. */
 export class NotEntitled extends Error {
   override readonly name = 'NotEntitled'

@@ -7,13 +7,14 @@ import { errorMiddleware, notFound } from './middleware/errors.ts'
 import { jsonBody } from './middleware/json-body.ts'
 import { noteStream, observeRequests } from './middleware/observe.ts'
 import { otherMethods } from './middleware/other-methods.ts'
-import { createContext, type HttpContext, type HttpOptions } from './options.ts'
+import { createContext, type HttpOptions } from './options.ts'
 import { readInput } from './read-input.ts'
 import { sendResponse } from './response.ts'
 import type { Route } from './route.ts'
 import { allRoutes } from './routes/index.ts'
 import { writeLines } from './streams/lines.ts'
 import { openSse } from './streams/sse.ts'
+import { watchReader } from './streams/watch-reader.ts'
 
 export type HttpApp = {
   app: Express
@@ -51,7 +52,7 @@ export function createHttpApp(options: HttpOptions): HttpApp {
     close() {
       closing.abort()
     },
-    openStreams: () => context.streams.open,
+    openStreams: context.streams.inAll,
   }
 }
 
@@ -84,33 +85,15 @@ function handler(route: Route): RequestHandler {
       return
     }
     noteStream(res)
-    context.streams.open += 1
+    const leave = context.streams.enter(context.tenant)
     const watch = watchReader(context)
     try {
       if (response.kind === 'lines') await writeLines(res, response, { ...context, closing: watch.signal })
       else await response.run(openSse(res, response.headers ?? {}, context.limits, watch.signal))
     } finally {
       watch.stop()
-      context.streams.open -= 1
+      leave()
       res.end()
     }
-  }
-}
-
-/** Fires when the service closes, or when the reader's key or token is no longer good: a stream outlives its request. */
-function watchReader({ auth, principal, closing, limits }: HttpContext): { signal: AbortSignal; stop(): void } {
-  const over = new AbortController()
-  const timer = setInterval(() => {
-    // A store that is away says nothing about the reader.
-    void auth.stillHolds(principal).then(
-      (holds) => (holds ? undefined : over.abort()),
-      () => undefined,
-    )
-  }, limits.recheck_ms)
-  return {
-    signal: AbortSignal.any([closing, over.signal]),
-    stop: () => {
-      clearInterval(timer)
-    },
   }
 }

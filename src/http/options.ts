@@ -7,6 +7,7 @@ import type { Json } from '../thread/json.ts'
 import type { RequestWatch, SeenRequest } from './middleware/observe.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { allowNetworks, type AllowedNetworks } from '../webhooks/addresses.ts'
+import { createStreamCount, type StreamCount } from './streams/count.ts'
 import { createHeads, type Heads } from './streams/heads.ts'
 import { createTurns, type Turns } from './streams/turns.ts'
 
@@ -74,6 +75,8 @@ export type HttpLimits = {
   body_bytes: number
   /** Streams open at once in this process. */
   streams: number
+  /** Of them, those of one tenant; 0: all. */
+  streams_per_tenant: number
   /** Of each principal, in this process; 0: no limit. */
   requests_per_minute: number
   /** How often an open stream makes sure that its reader may still read. */
@@ -99,6 +102,7 @@ export type HttpLimits = {
 export const DEFAULT_LIMITS: HttpLimits = {
   body_bytes: 4 * 1024 * 1024,
   streams: 2_000,
+  streams_per_tenant: 1_000,
   requests_per_minute: 60_000,
   recheck_ms: 5_000,
   stored_wait_ms: 1_000,
@@ -133,8 +137,7 @@ export type HttpContext = {
   webhook_networks: AllowedNetworks
   limits: HttpLimits
   agents: () => readonly AgentSummary[]
-  /** Streams open in this process. */
-  streams: { open: number }
+  streams: StreamCount
   heads: Heads
   turns: Turns
   /** Fires when the app closes: open streams end. */
@@ -164,7 +167,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     webhook_networks: options.webhook_networks ?? allowNetworks([]),
     limits,
     agents: typeof agents === 'function' ? agents : () => agents,
-    streams: { open: 0 },
+    streams: createStreamCount(limits.streams, limits.streams_per_tenant),
     heads: createHeads(options.store, limits.poll_ms, closing),
     turns: createTurns(),
     closing,

@@ -23,6 +23,7 @@ export function presentThread(row: ThreadRow, workflow_id: string): JsonObject {
     parent_thread_id: row.parent_thread_id,
     forked_from:
       row.forked_from_thread_id === null ? null : { thread_id: row.forked_from_thread_id, at_message_seq: row.forked_at_seq },
+    expires_after_s: row.expires_after_s,
     status: row.status,
     agent_id: row.agent_id,
     active_run_id: row.active_run_id,

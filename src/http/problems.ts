@@ -22,6 +22,9 @@ export type HttpProblemCode =
   | 'dispatch_not_found'
   | 'webhook_not_found'
   | 'webhook_refused'
+  | 'webhook_disabled'
+  | 'delivery_not_found'
+  | 'delivery_not_failed'
   | 'too_many_webhooks'
   | 'method_not_allowed'
   | 'not_acceptable'
@@ -65,6 +68,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   pending_not_found: { status: 404, title: 'There is no such pending message' },
   dispatch_not_found: { status: 404, title: 'There is no such dispatch' },
   webhook_not_found: { status: 404, title: 'There is no such webhook' },
+  delivery_not_found: { status: 404, title: 'There is no such delivery' },
   run_not_found: { status: 404, title: 'There is no such run' },
   ticket_not_found: { status: 404, title: 'Nothing waits for this decision' },
   nothing_to_interrupt: { status: 404, title: 'Nothing is active and nothing is queued' },
@@ -80,6 +84,8 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   already_decided: { status: 409, title: 'The ticket is decided already' },
   revision_conflict: { status: 409, title: 'It has changed since it was read' },
   not_dead_letter: { status: 409, title: 'Only a dead letter can be queued again' },
+  delivery_not_failed: { status: 409, title: 'The delivery has not failed' },
+  webhook_disabled: { status: 409, title: 'The webhook is disabled' },
   too_many_webhooks: { status: 409, title: 'There are as many webhooks as the service takes' },
   already_consumed: { status: 410, title: 'A run has read the message' },
   pending_gone: { status: 410, title: 'The message has left the queue unread' },

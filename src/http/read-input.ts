@@ -2,6 +2,7 @@ import type { Request } from 'express'
 import type { z } from 'zod'
 import { checkJson } from './check-json.ts'
 import { HttpProblem } from './problems.ts'
+import { isPublic } from './roles.ts'
 import type { Input, Route } from './route.ts'
 import { withoutAliases } from './schemas/common.ts'
 
@@ -13,6 +14,8 @@ export function readInput(route: Route, req: Request, gone: AbortSignal): Input<
   // Whoever calls has been asked by now; what they showed is no business of the route's.
   const { access_token: _token, ...named } = req.query
   const query = read(route.query, withoutAliases(named), 'query')
+  if (route.body === undefined && hasBody(req) && !isPublic(route))
+    throw new HttpProblem('invalid_request', 'This request takes no body: what stands in it would be left out without a word.')
   const body = route.body === undefined ? undefined : readBody(route, req)
   const input: Input<unknown, unknown, unknown> = {
     params: params?.data,
@@ -23,6 +26,10 @@ export function readInput(route: Route, req: Request, gone: AbortSignal): Input<
     gone,
   }
   return input as Input<never, never, never>
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 function readBody(route: Route, req: Request): unknown {

@@ -74,6 +74,7 @@ export const ROUTE_ROLES: Readonly<Record<string, Role | 'public'>> = {
   'GET /v1/webhooks/:id': 'operator',
   'DELETE /v1/webhooks/:id': 'operator',
   'POST /v1/webhooks/:id/enable': 'operator',
+  'POST /v1/webhooks/:id/deliveries/:delivery_id/retry': 'operator',
   'POST /v1/reconcile': 'operator',
   'GET /v1/reconcile/:id': 'operator',
 
@@ -89,6 +90,11 @@ export const ROUTE_ROLES: Readonly<Record<string, Role | 'public'>> = {
 /** A route as the table names it: `GET /v1/runs/:id`. */
 export function routeName({ method, path }: Pick<Route, 'method' | 'path'>): string {
   return `${method.toUpperCase()} ${path}`
+}
+
+/** Whether everybody may use it, whoever they are. */
+export function isPublic(route: Pick<Route, 'method' | 'path'>): boolean {
+  return ROUTE_ROLES[routeName(route)] === 'public'
 }
 
 /** The least role that may use it. Throws for a route that the table does not have. */

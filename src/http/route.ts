@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { HttpContext } from './options.ts'
 import type { ProblemCode } from './problems.ts'
 import type { HttpResponse } from './response.ts'
+import { isPublic } from './roles.ts'
 
 /** What a handler gets: parsed and checked, whatever way it came in. */
 export type Input<P, Q, B> = {
@@ -49,8 +50,9 @@ export function route<
   Q extends z.ZodObject | undefined = undefined,
   B extends Schema | undefined = undefined,
 >(spec: RouteSpec<P, Q, B>): Route {
-  // A command's fields stand in its body: one that stands in the address instead would be left out without a word.
-  const query = spec.query ?? (spec.body === undefined ? undefined : z.object({}))
+  // What stands in the wrong place would be left out without a word. Who only looks whether the service is there may
+  // send what they like: it asks for nothing.
+  const query = spec.query ?? (isPublic(spec) ? undefined : z.object({}))
   return { ...spec, query: strict(query), body: strict(spec.body) } as unknown as Route
 }
 

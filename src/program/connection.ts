@@ -6,6 +6,7 @@ import { SEARCH_ATTRIBUTES } from '../temporal/embedded/arguments.ts'
 import { StartError } from '../start-error.ts'
 
 const CONNECT_WAIT_MS = 5_000
+const TENANT: keyof typeof SEARCH_ATTRIBUTES = 'WeftTenant'
 
 /** How both kinds of the SDK's connections are opened. */
 export type ConnectionOptions = { address: string; tls: TLSConfig | boolean; apiKey?: string }
@@ -34,10 +35,17 @@ export async function openNativeConnection(options: ConnectionOptions, namespace
   })
 }
 
-/** Whether threads can be found by their status. On clusters of others somebody has to register the attributes. */
-export async function hasSearchAttributes(connection: Connection, namespace: string): Promise<boolean> {
+/**
+ * By what threads can be found. On clusters of others somebody has to register the attributes; where the tenant's was
+ * not registered with the others, an earlier version did, and the others still count.
+ */
+export async function searchAttributes(
+  connection: Connection,
+  namespace: string,
+): Promise<{ search_attributes: boolean; tenant_attribute: boolean }> {
   const known = await connection.operatorService.listSearchAttributes({ namespace }).catch(() => null)
-  return Object.keys(SEARCH_ATTRIBUTES).every((name) => name in (known?.customAttributes ?? {}))
+  const missing = Object.keys(SEARCH_ATTRIBUTES).filter((name) => !(name in (known?.customAttributes ?? {})))
+  return { search_attributes: missing.every((name) => name === TENANT), tenant_attribute: missing.length === 0 }
 }
 
 function tlsConfig(tls: Exclude<TemporalSettings['tls'], false | null>): TLSConfig {

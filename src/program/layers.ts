@@ -21,7 +21,7 @@ import type { ThreadSettings } from '../thread/state.ts'
 import { startTracing, type Tracing } from '../tracing/tracing.ts'
 import { allowNetworks } from '../webhooks/addresses.ts'
 import { argumentsCheck } from './agents.ts'
-import { connectionOptions, hasSearchAttributes, openConnection, openNativeConnection } from './connection.ts'
+import { connectionOptions, openConnection, openNativeConnection, searchAttributes } from './connection.ts'
 import { listen } from './listen.ts'
 import { metricsListener } from './metrics-listener.ts'
 import type { Shutdown } from './shutdown.ts'
@@ -64,7 +64,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   const settings: ThreadSettings = {
     idle_close_ms: config.idleCloseMs,
     continue_as_new_every: config.continueAsNewEvery,
-    search_attributes: await hasSearchAttributes(connection, namespace),
+    ...(await searchAttributes(connection, namespace)),
     heartbeat_timeout_ms: HEARTBEAT_TIMEOUT_MS[temporal.embedded ? 'embedded' : 'cluster'],
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
@@ -152,7 +152,7 @@ function admission(config: Config): Pick<HttpOptions, 'auth' | 'cors_origins' | 
     auth: { required, admin_key: adminKey, jwt: tokens },
     cors_origins: config.corsOrigins,
     local_only: isLoopback(config.host) && !config.insecureBind,
-    limits: { requests_per_minute: config.rateLimitPerMinute },
+    limits: { requests_per_minute: config.rateLimitPerMinute, streams_per_tenant: config.streamsPerTenant },
   }
 }
 
@@ -218,6 +218,7 @@ async function addWorker(
         ...(config.reconcileIntervalMs === 0 ? {} : { on_gap: repairSoon(createReconciler(client), onError) }),
         retention_ms: config.eventRetentionMs,
         ...(tracing === null ? {} : { trace_model: tracing.model }),
+        thread_ttl_ms: config.threadTtlMs,
       }),
       ...createWebhookActivities({
         store,

@@ -11,7 +11,7 @@ const COLUMNS = [
 const PRUNE_LIMIT = 1_000
 const MAX_ERROR_CHARACTERS = 500
 
-type DeliveryRows = Pick<WebhookRows, 'due' | 'record' | 'nextAt' | 'overdue' | 'listDeliveries' | 'count' | 'prune'>
+type DeliveryRows = Pick<WebhookRows, 'due' | 'record' | 'retry' | 'nextAt' | 'overdue' | 'listDeliveries' | 'count' | 'prune'>
 
 export function deliveryRows(database: Database): DeliveryRows {
   return {
@@ -56,6 +56,21 @@ export function deliveryRows(database: Database): DeliveryRows {
           .execute()
       })
     },
+    retry: (tenant, webhook_id, delivery_id) =>
+      database.transaction(async (tx) => {
+        const now = Date.now()
+        const own = sql`tenant = ${tenant} and webhook_id = ${webhook_id} and delivery_id = ${delivery_id}`
+        const found = await sql<{ disabled: boolean }>`
+          select w.disabled_at is not null as disabled from weft.webhook_deliveries d
+          join weft.webhooks w on w.tenant = d.tenant and w.id = d.webhook_id
+          where d.tenant = ${tenant} and d.webhook_id = ${webhook_id} and d.delivery_id = ${delivery_id}`.execute(tx)
+        if (found.rows[0] === undefined) return 'not_found'
+        if (found.rows[0].disabled) return 'disabled'
+        const { rows } = await sql<DeliveryRow>`
+          update weft.webhook_deliveries set status = 'pending', next_at = ${now}::bigint, updated_at = ${now}::bigint
+          where ${own} and status = 'failed' returning ${sql.raw(COLUMNS.join(', '))}`.execute(tx)
+        return rows[0] ?? 'not_failed'
+      }),
     nextAt: async (webhook_id) => {
       const { rows } = await database.run((db) =>
         sql<{ next_at: number | null }>`
@@ -66,9 +81,16 @@ export function deliveryRows(database: Database): DeliveryRows {
     },
     overdue: async (before) => {
       const { rows } = await database.run((db) =>
+        // From one webhook to the next by the index: one that is dead may have a hundred thousand deliveries waiting.
         sql<{ webhook_id: string }>`
-          select distinct webhook_id from weft.webhook_deliveries
-          where status = 'pending' and next_at < ${before}::bigint`.execute(db),
+          with recursive waiting (webhook_id) as (
+            select min(webhook_id) from weft.webhook_deliveries where status = 'pending'
+            union all
+            select (select min(d.webhook_id) from weft.webhook_deliveries d where d.status = 'pending' and d.webhook_id > w.webhook_id)
+            from waiting w where w.webhook_id is not null
+          ) select webhook_id from waiting w where webhook_id is not null and exists (
+            select 1 from weft.webhook_deliveries d
+            where d.webhook_id = w.webhook_id and d.status = 'pending' and d.next_at < ${before}::bigint)`.execute(db),
       )
       return rows.map((row) => row.webhook_id)
     },

@@ -17,21 +17,26 @@ async function paged<T>(
   database: Database,
   ref: ThreadRef,
   rows: T[],
-  write: (tx: Tx, page: T[]) => Promise<number>,
+  write: (tx: Tx, page: T[], row: Locked) => Promise<number>,
 ): Promise<number> {
   let count = 0
   for (let at = 0; at < rows.length; at += PAGE) {
     await othersFirst()
-    count += await database.transaction(async (tx) => ((await lock(tx, ref)) === null ? 0 : write(tx, rows.slice(at, at + PAGE))))
+    count += await database.transaction(async (tx) => {
+      const row = await lock(tx, ref)
+      return row === null ? 0 : await write(tx, rows.slice(at, at + PAGE), row)
+    })
   }
   return count
 }
 
+type Locked = { epoch: number; last_seq: number; kept_from: number }
+
 /** The thread's writers wait for each other; null for one that is not there or was deleted. */
-async function lock(tx: Tx, { tenant, thread_id }: ThreadRef): Promise<{ epoch: number; last_seq: number } | null> {
+async function lock(tx: Tx, { tenant, thread_id }: ThreadRef): Promise<Locked | null> {
   const row = await tx
     .selectFrom('weft.threads')
-    .select(['epoch', 'last_seq'])
+    .select(['epoch', 'last_seq', 'kept_from'])
     .where('tenant', '=', tenant)
     .where('id', '=', thread_id)
     .where('deleted_at', 'is', null)
@@ -45,9 +50,11 @@ export function restoreEvents(
   ref: ThreadRef,
   events: { event: ThreadEvent; lost: string[] }[],
 ): Promise<number> {
-  return paged(database, ref, events, async (tx, page) => {
+  return paged(database, ref, events, async (tx, page, { kept_from }) => {
+    // A retention may have been here since the facts were read; what it has dropped stays away.
+    const kept = page.filter(({ event }) => event.seq >= kept_from)
     // The hash is of the event as it is now: what it was before its references were resolved nobody knows.
-    const rows = page.map(({ event, lost }) => ({
+    const rows = kept.map(({ event, lost }) => ({
       ...toEventRow(ref.thread_id, event, lost),
       hash: `repaired:${eventHash(event)}`,
     }))
@@ -150,14 +157,22 @@ export function restoreHead(database: Database, ref: ThreadRef, head: HeadRepair
  */
 export function noteLost(database: Database, ref: ThreadRef, lost: Lost[]): Promise<void> {
   return database.transaction(async (tx) => {
-    if ((await lock(tx, ref)) === null) return
-    const rows = toJsonText(lost.map((one) => ({ ...one, kinds: one.kinds ?? null, found_at: Date.now() })))
+    const row = await lock(tx, ref)
+    if (row === null) return
+    const rows = toJsonText(keptOf(lost, row).map((one) => ({ ...one, kinds: one.kinds ?? null, found_at: Date.now() })))
     await sql`
       delete from weft.lost l where l.tenant = ${ref.tenant} and l.thread_id = ${ref.thread_id} and l.what not in ('state', 'restored') and not exists (
         select 1 from json_to_recordset(${rows}::json) as n (what text, from_seq bigint, to_seq bigint, ref text)
         where n.what = l.what and n.from_seq = l.from_seq and n.to_seq = l.to_seq and n.ref = l.ref)`.execute(tx)
     await insertLost(tx, ref, rows)
   })
+}
+
+/** Without the numbers that a retention has dropped since they were missed. */
+function keptOf(lost: Lost[], { kept_from }: Locked): Lost[] {
+  return lost
+    .filter(({ what, to_seq }) => what !== 'events' || to_seq >= kept_from)
+    .map((one) => (one.what === 'events' ? { ...one, from_seq: Math.max(one.from_seq, kept_from) } : one))
 }
 
 /** Adds to what is noted. */

@@ -80,6 +80,7 @@ type ThreadsTable = {
   forked_from_thread_id: string | null
   forked_at_seq: number | null
   custom: ColumnType<JsonObject, string | undefined, string>
+  expires_after_s: number | null
   status: Generated<'idle' | 'running' | 'waiting'>
   agent_id: string | null
   active_run_id: string | null

@@ -81,6 +81,8 @@ export type ThreadRow = {
   forked_from_thread_id: string | null
   forked_at_seq: number | null
   custom: JsonObject
+  /** Deleted so long after its last change (s): null as the installation says, 0 never. */
+  expires_after_s: number | null
   status: 'idle' | 'running' | 'waiting'
   agent_id: string | null
   active_run_id: string | null
@@ -98,6 +100,7 @@ export type NewThread = {
   resource_id?: string | null
   parent_thread_id?: string | null
   custom?: JsonObject
+  expires_after_s?: number | null
 }
 /** What became of a fork. `open_calls`: a call would be left without its result; the nearest places that will do. */
 export type Forked =
@@ -110,6 +113,16 @@ export type ThreadPatch = {
   resource_id?: string | null
   parent_thread_id?: string | null
   custom?: JsonObject
+  expires_after_s?: number | null
+}
+/** A thread whose time was up at `at` (for the order only); the rest says that it has not changed since. */
+export type ExpiredThread = { id: string; epoch: number; updated_at: number; at: number }
+/** Those with a time of their own, or those for which the installation's counts. */
+export type ExpiryQuery = {
+  now: number
+  whose: 'own' | { ttl_ms: number }
+  limit: number
+  after?: Pick<ExpiredThread, 'at' | 'id'>
 }
 export type ThreadFilter = {
   resource_id?: string
@@ -148,10 +161,15 @@ export interface ThreadRows {
     id: string,
     children: 'detach' | 'reject' | 'cascade',
   ): Promise<{ status: 'deleted'; ids: string[] } | { status: 'has_children' | 'not_found' }>
+  /** Threads without an open run or a waiting message whose time is up, the longest expired first. */
+  listExpired(tenant: string, query: ExpiryQuery): Promise<ExpiredThread[]>
+  /** Deletes such a thread, its children detached; false if it has changed or was loaded since it was listed. */
+  expire(tenant: string, thread: ExpiredThread): Promise<boolean>
   /** The last stored number of each of these threads; unknown and deleted ones are left out. */
   lastSeqs(refs: readonly ThreadRef[]): Promise<(ThreadRef & { last_seq: number; deleted: boolean })[]>
   /**
-   * Threads that go on by themselves, since they have an open run or a queue that is not parked: oldest change first
+   * Threads that go on by themselves, since they have an open run, a queue that is not parked or a replacement that is
+   * held: oldest change first
    * and after `after`, for the sweep that wakes those whose workflow was lost.
    */
   listOpen(options: { updated_before: number; limit: number; after?: OpenThread }): Promise<OpenThread[]>

@@ -11,6 +11,7 @@ export const THREAD_COLUMNS = [
   'forked_from_thread_id',
   'forked_at_seq',
   'custom',
+  'expires_after_s',
   'status',
   'agent_id',
   'active_run_id',
@@ -52,6 +53,7 @@ export async function createThread(
       parent_thread_id: parent,
       ...fork,
       custom: toJsonText(thread.custom ?? {}),
+      expires_after_s: thread.expires_after_s ?? null,
       created_at: now,
       updated_at: now,
     })

@@ -1,6 +1,7 @@
 import { sql, type SelectQueryBuilder } from 'kysely'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Database } from './database.ts'
+import { expire, listExpired } from './expiry.ts'
 import { forkThread } from './fork.ts'
 import { readPage } from './page.ts'
 import type { Tables, Tx } from './schema.ts'
@@ -58,6 +59,8 @@ export function threadRows(database: Database): ThreadRows {
           .execute(),
       )
     },
+    listExpired: (tenant, query) => listExpired(database, tenant, query),
+    expire: (tenant, thread) => expire(database, tenant, thread),
     lastSeqs: async (refs) => {
       if (refs.length === 0) return []
       const { rows } = await database.run((db) =>
@@ -74,7 +77,12 @@ export function threadRows(database: Database): ThreadRows {
           .selectFrom('weft.threads')
           .select(['tenant', 'id', 'status', 'updated_at'])
           // As the index has it.
-          .where(sql<boolean>`(status <> 'idle' or (queued and not parked))`)
+          .where(sql<boolean>`(status <> 'idle' or queued)`)
+          // A parked queue stays where it is, but for a replacement that was held back.
+          .where(
+            sql<boolean>`(status <> 'idle' or not parked or exists (
+              select 1 from json_array_elements(queue) q where q -> 'delivery' ->> 'boundary' = 'interrupt'))`,
+          )
           .where('updated_at', '<', updated_before)
           .$if(after !== undefined, (query) =>
             query.where(sql<boolean>`(updated_at, tenant, id) > (${after?.updated_at}, ${after?.tenant}, ${after?.id})`),

@@ -40,6 +40,7 @@ export async function patchThread(
       ...(patch.resource_id === undefined ? {} : { resource_id: patch.resource_id }),
       ...(parent === undefined ? {} : { parent_thread_id: parent }),
       ...(patch.custom === undefined ? {} : { custom: toJsonText(merged(row.custom, patch.custom)) }),
+      ...(patch.expires_after_s === undefined ? {} : { expires_after_s: patch.expires_after_s }),
       updated_at: Date.now(),
     })
     .where('tenant', '=', tenant)
@@ -103,6 +104,7 @@ export async function deleteThread(
       forked_from_thread_id: null,
       forked_at_seq: null,
       custom: '{}',
+      expires_after_s: null,
       status: 'idle' as const,
       active_run_id: null,
       message_count: 0,

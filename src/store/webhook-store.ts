@@ -73,6 +73,8 @@ export interface WebhookRows {
   due(webhook_id: string, now: number, limit: number): Promise<DueDelivery[]>
   /** Notes a try. Nothing happens to a delivery that is not pending any more. */
   record(key: DeliveryKey, outcome: DeliveryOutcome): Promise<void>
+  /** Has a failed one tried again now; what keeps it from that, else. */
+  retry(tenant: string, webhook_id: string, delivery_id: string): Promise<DeliveryRow | 'not_found' | 'not_failed' | 'disabled'>
   /** When the next pending delivery is due; null when none waits. */
   nextAt(webhook_id: string): Promise<number | null>
   /** Webhooks with a delivery that has been due since before this moment. */

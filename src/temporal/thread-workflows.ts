@@ -41,6 +41,7 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
       if (answer === null || 'loading' in answer || answer.unstored_events > 0 || answer.needs_reconcile !== null) return null
       return answer.snapshot
     },
+    isRunning: (ref) => client.withDeadline(Date.now() + QUERY_MS, () => isRunning(client, workflowIdOf(ref))),
     wake: (ref) => wakeIfGone(client, ref, task_queue),
     async reconcile(ref, last_seq) {
       try {

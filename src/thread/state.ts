@@ -90,6 +90,8 @@ export type ThreadSettings = {
   /** For tests: continue as new after this many commands; 0 leaves it to the server's advice. */
   continue_as_new_every: number
   search_attributes: boolean
+  /** The server knows WeftTenant too; threads that began before there was such an attribute go on without. */
+  tenant_attribute?: boolean
   heartbeat_timeout_ms: number
   /** How the `temporal` program reaches this server, for the commands shown to operators. */
   cli: string

@@ -13,6 +13,9 @@ export type ToldEvent = {
   payload: JsonObject
 }
 
+/** Of a run's final output, in UTF-8. */
+const MAX_OUTPUT_BYTES = 65_536
+
 const FIELDS: Partial<Record<EventKind, string[]>> = {
   RunFinished: ['termination', 'final_output', 'steps', 'usage'],
   RunErrored: ['termination', 'code', 'error'],
@@ -27,8 +30,17 @@ export function webhookBody({ delivery_id: id, thread_id, run_id, seq, kind, occ
   for (const field of FIELDS[kind] ?? []) {
     const value = payload[field] ?? null
     data[field] = field === 'tickets' && Array.isArray(value) ? value.map(withTimes) : value
+    if (field === 'final_output') Object.assign(data, outputOf(value))
   }
   return JSON.stringify({ id, type, timestamp: time(occurred_at), data })
+}
+
+/** Nobody wants megabytes posted at them that the run's record has as well. */
+function outputOf(value: Json): JsonObject {
+  if (typeof value !== 'string' || Buffer.byteLength(value) <= MAX_OUTPUT_BYTES)
+    return { final_output: value, final_output_truncated: false }
+  const bytes = new TextEncoder().encodeInto(value, new Uint8Array(MAX_OUTPUT_BYTES))
+  return { final_output: value.slice(0, bytes.read), final_output_truncated: true }
 }
 
 function withTimes(ticket: Json): Json {

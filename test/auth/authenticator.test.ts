@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newApiKey } from '../../src/auth/api-key.ts'
-import { createAuthenticator } from '../../src/auth/authenticator.ts'
+import { createAuthenticator, type Authenticator } from '../../src/auth/authenticator.ts'
 import { createStore } from '../../src/store/index.ts'
 import { StoreUnavailable, type Store } from '../../src/store/store.ts'
 import { bring, makeKey } from './support.ts'
@@ -152,17 +152,55 @@ describe('a key', () => {
     await expect.poll(async () => (await store.keys.find(key_id))?.last_used_at).toBeGreaterThan(Date.now() - 10_000)
   })
 
-  it('cannot be looked for without end, and those that are known are not in the way', async () => {
+  it('that is made up is told to come later once there were many, and keys that are good are not in the way', async () => {
     const auth = createAuthenticator(store.keys, 'default', { key_ttl_ms: 0 })
-    const { text } = await makeKey(store, 'user')
-    await auth.authenticate(bring(text))
+    const [known, unknown] = [await makeKey(store, 'user'), await makeKey(store, 'user')]
+    await auth.authenticate(bring(known.text))
     const reasons: string[] = []
-    for (let i = 0; i < 301; i += 1)
-      reasons.push(await auth.authenticate(bring(newApiKey().text)).then(() => 'good', (error: { reason: string }) => error.reason)) // prettier-ignore
+    for (let i = 0; i < 301; i += 1) reasons.push(await reasonFor(auth, newApiKey().text))
     expect(reasons.slice(0, 300)).toEqual(Array.from({ length: 300 }, () => 'invalid'))
     expect(reasons[300]).toBe('too_many')
+    expect(await auth.authenticate(bring(known.text))).toMatchObject({ kind: 'key' })
+    // Nor is one that this process has never seen, from the very same address.
+    expect(await auth.authenticate(bring(unknown.text))).toMatchObject({ kind: 'key', id: `key:${unknown.key_id}` })
+    expect(await reasonFor(auth, newApiKey().text, '10.0.0.9')).toBe('invalid')
+  })
+
+  it('of an address with many that are made up waits its turn, few at a time, and other addresses do not', async () => {
+    let at_once = 0
+    let most = 0
+    let slow = false
+    const find: typeof store.keys.find = async (key_id) => {
+      most = Math.max(most, (at_once += 1))
+      if (slow) await new Promise((resolve) => setTimeout(resolve, 5))
+      return await store.keys.find(key_id).finally(() => (at_once -= 1))
+    }
+    const auth = createAuthenticator({ ...store.keys, find }, 'default', { required: true, key_ttl_ms: 0 })
+    for (let i = 0; i < 300; i += 1) await reasonFor(auth, newApiKey().text)
+    const [here, elsewhere] = [await makeKey(store, 'user'), await makeKey(store, 'user')]
+    most = 0
+    slow = true
+    let refused = 0
+    const flood = Array.from({ length: 200 }, () => reasonFor(auth, newApiKey().text).then(() => (refused += 1)))
+    const good = auth.authenticate(bring(here.text))
+    expect(await auth.authenticate(bring(elsewhere.text, null, '10.0.0.9'))).toMatchObject({ kind: 'key' })
+    expect(refused).toBeLessThan(100)
+    expect(await good).toMatchObject({ kind: 'key', id: `key:${here.key_id}` })
+    await Promise.all(flood)
+    expect(most).toBeLessThanOrEqual(3)
+  })
+
+  it('that is made up is looked up once, however often it comes', async () => {
+    const find = vi.spyOn(store.keys, 'find')
+    const auth = createAuthenticator(store.keys, 'default', { key_ttl_ms: 60_000 })
+    const wrong = newApiKey()
+    for (let i = 0; i < 20; i += 1) expect(await reasonFor(auth, wrong.text)).toBe('invalid')
+    expect(find).toHaveBeenCalledTimes(1)
+    // Made in this process after all: it counts at once.
+    const { key_id, hash, text } = wrong
+    await makeKey(store, 'user', { key_id, hash })
+    auth.keyChanged(key_id)
     expect(await auth.authenticate(bring(text))).toMatchObject({ kind: 'key' })
-    await expect(auth.authenticate(bring(newApiKey().text, null, '10.0.0.9'))).rejects.toMatchObject(INVALID)
   })
 })
 
@@ -193,6 +231,16 @@ describe("a thread's token", () => {
     await expect(two?.authenticate(bring(token))).rejects.toMatchObject(INVALID)
   })
 
+  it('ends with the key of the environment that it was made with, and not with a restart', async () => {
+    const started = (admin_key: string) => createAuthenticator(store.keys, 'default', { admin_key })
+    const before = started(ADMIN)
+    const { token } = await before.streamTokens.issue(await before.authenticate(bring(ADMIN)), 't1', 60_000)
+    expect(await started(ADMIN).authenticate(bring(null, token))).toMatchObject({ kind: 'stream', id: 'admin', thread_id: 't1' })
+    await expect(started(`another-${ADMIN}`).authenticate(bring(null, token))).rejects.toMatchObject(INVALID)
+    const without = createAuthenticator(store.keys, 'default', { required: true })
+    await expect(without.authenticate(bring(null, token))).rejects.toMatchObject(INVALID)
+  })
+
   it('ends with the key that it was made with', async () => {
     const auth = createAuthenticator(store.keys, 'default', { key_ttl_ms: 0 })
     const soon = Date.now() + 30_000
@@ -207,4 +255,9 @@ describe("a thread's token", () => {
 
 function decoded(part = ''): object {
   return JSON.parse(Buffer.from(part, 'base64url').toString()) as object
+}
+
+function reasonFor(auth: Authenticator, text: string, address?: string): Promise<string> {
+  const tried = auth.authenticate(bring(text, null, address))
+  return tried.then(() => 'good', (error: { reason: string }) => error.reason) // prettier-ignore
 }

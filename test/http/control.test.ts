@@ -181,7 +181,12 @@ describe('cancel and interrupt', () => {
     const { body: queued } = await client.call('POST', `${path}/messages`, user('later'))
     expectProblem(await client.call('POST', `${path}/interrupt`, { queue: 'burn' }), 400, 'invalid_request')
     const body = expectAnswer(await client.call('POST', `${path}/interrupt`), 'POST /v1/threads/:id/interrupt', 202)
-    expect(body).toMatchObject({ status: 'interrupt_requested', run_id: run.run_id, superseded_dispatches: 1 })
+    expect(body).toMatchObject({
+      status: 'interrupt_requested',
+      run_id: run.run_id,
+      superseded_dispatches: 1,
+      undelivered_messages: 1,
+    })
     expect(await settled(run.run_id)).toMatchObject({ termination: { type: 'cancelled' } })
     expect(await settled(queued.run_id)).toMatchObject({ termination: { type: 'superseded' } })
     expectProblem(await client.call('POST', `${path}/interrupt`), 404, 'nothing_to_interrupt')

@@ -1,4 +1,6 @@
+import { request } from 'node:http'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { roleFor, routeName } from '../../src/http/roles.ts'
 import { allRoutes } from '../../src/http/routes/index.ts'
 import { createClient, expectProblem, type Client } from './support/client.ts'
 import { openService, type BlackBox } from './support/service.ts'
@@ -88,6 +90,43 @@ it('refuses every query parameter that nothing has, also where a command has non
     expect(answer.body.detail).toBe(`The query must not have "${name}": nothing has this name here.`)
   }
   expect((await client.call('GET', `/v1/runs/${run.run_id as string}`)).body).toEqual(run)
+})
+
+const guarded = allRoutes().filter((route) => roleFor(route) !== 'public')
+const at = (path: string): string => path.replace(/:\w+/g, 'a'.repeat(16))
+
+it.each(guarded.map((route) => [routeName(route), route] as const))(
+  '%s refuses a query parameter of no name',
+  async (_name, route) => {
+    const body = route.body === undefined ? undefined : {}
+    const answer = await client.call(route.method.toUpperCase(), `${at(route.path)}?nothing=1`, body)
+    expectProblem(answer, 400, 'invalid_request')
+    expect(answer.body.detail).toBe('The query must not have "nothing": nothing has this name here.')
+  },
+)
+
+const BODY = '{"child_strategy":"cascade"}'
+const bodiless = guarded.filter(({ body }) => body === undefined)
+it.each(bodiless.map((route) => [routeName(route), route] as const))('%s refuses a body', async (_name, route) => {
+  // What `fetch` would not send.
+  const answer = await new Promise<{ status: number; body: any }>((resolve, reject) => {
+    const options = {
+      method: route.method.toUpperCase(),
+      headers: { 'content-type': 'application/json', 'content-length': BODY.length },
+    }
+    const asked = request(`${service.url}${at(route.path)}`, options, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (part: string) => (text += part))
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }))
+    })
+    asked.on('error', reject)
+    asked.end(BODY)
+  })
+  expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request', detail: expect.stringContaining('no body') } })
+})
+
+it('lets whoever looks after the service ask as they like', async () => {
+  expect((await client.call('GET', '/health/live?t=1')).status).toBe(200)
 })
 
 it('says so in the contract', async () => {

@@ -77,6 +77,17 @@ describe('/v1/webhooks', () => {
     ])
     expect(items[0]).not.toHaveProperty('tenant')
     expect((await client.call('GET', `${path}&status=failed`)).body.items).toEqual([])
+    const [{ delivery_id }] = items
+    const retry = `/v1/webhooks/${hook.id as string}/deliveries/${encodeURIComponent(delivery_id)}/retry`
+    expectProblem(await client.call('POST', retry), 409, 'delivery_not_failed')
+    expectProblem(await client.call('POST', retry.replace('RunFinished', 'x')), 404, 'delivery_not_found')
+    const key = { tenant: 'default', webhook_id: hook.id, delivery_id }
+    await service.store.webhooks.record(key, { status: 'failed', last_status: 500, last_error: 'It answered 500.' })
+    const again = await client.call('POST', retry)
+    expect(again).toMatchObject({ status: 202, body: { delivery_id, status: 'pending', attempts: 1, last_status: 500 } })
+    expect(Date.parse(again.body.next_attempt_at)).toBeLessThanOrEqual(Date.now())
+    await service.store.webhooks.disable(hook.id, 'because')
+    expectProblem(await client.call('POST', retry), 409, 'webhook_disabled')
     expectProblem(await client.call('GET', '/v1/webhooks/deliveries?cursor=x'), 400, 'invalid_cursor')
   })
 })

@@ -2,7 +2,20 @@ import { describe, expect, it } from 'vitest'
 import { InvalidCursor, type Store } from '../../src/store/store.ts'
 import type { ThreadRef } from '../../src/thread/ports.ts'
 import type { Snapshot } from '../../src/thread/state.ts'
-import { batch, committed, consumed, delivered, entry, event, freshRef, ledgerEntry, loadEpoch, parked, run } from './batches.ts'
+import {
+  batch,
+  committed,
+  consumed,
+  delivered,
+  delivery,
+  entry,
+  event,
+  freshRef,
+  ledgerEntry,
+  loadEpoch,
+  parked,
+  run,
+} from './batches.ts'
 
 let count = 0
 const tenantOf = (): string => `tenant-${process.pid}-${++count}`
@@ -92,6 +105,15 @@ export function threadsContract(store: () => Store): void {
       await store().threads.delete(tenant, 'deleted', 'detach')
       expect(await listed()).toEqual(['held'])
       expect(await store().threads.get(tenant, 'parked')).toMatchObject({ parked: true })
+      // A replacement that is held goes before a queue that is parked: once its hold is over it starts.
+      const replacement = { tenant, thread_id: 'replacement' }
+      const held = entry('a', { held_until: Date.now() + 600_000, delivery: { ...delivery, boundary: 'interrupt' } })
+      const epoch = await loadEpoch(store(), replacement)
+      await store().engine.persist(batch(replacement, epoch, [delivered(1, 'a', 'A')], { queue: [held] }))
+      await store().engine.persist(batch(replacement, epoch, [parked(2, 1)], { snapshot: snapshot(2, true) }))
+      expect(await store().threads.get(tenant, 'replacement')).toMatchObject({ parked: true })
+      expect((await listed()).toSorted()).toEqual(['held', 'replacement'])
+      await store().threads.delete(tenant, 'replacement', 'detach')
       // What says nothing of the queue leaves it as it is.
       await store().engine.persist(
         batch(kept, 1, [event(3, 'QueueResumed', { pending_count: 1 })], { snapshot: snapshot(3, false) }),

@@ -1,5 +1,6 @@
 import { conversationContract } from './contract-conversation.ts'
 import { keysContract } from './contract-keys.ts'
+import { expiryContract } from './contract-expiry.ts'
 import { forksContract } from './contract-forks.ts'
 import { pendingContract } from './contract-pending.ts'
 import { persistContract } from './contract-persist.ts'
@@ -22,4 +23,5 @@ export function storeContract(store: () => Store): void {
   ticketsContract(store)
   keysContract(store)
   webhooksContract(store)
+  expiryContract(store)
 }

@@ -56,6 +56,7 @@ export type EngineOptions = {
   /** Of a test that breaks logs on purpose: they are not checked when the engine is closed. */
   broken_logs?: boolean
   retention_ms?: number
+  thread_ttl_ms?: number
   /** Stands between the worker and its activities: for faults, and for activities of other workflows. */
   wrap?: (activities: ReturnType<typeof createActivities>) => ReturnType<typeof createActivities>
 }
@@ -104,6 +105,7 @@ export class Engine {
       idle_close_ms: 600_000,
       continue_as_new_every: 0,
       search_attributes: true,
+      tenant_attribute: true,
       heartbeat_timeout_ms: 3_000,
       cli: 'temporal',
       ...settings,
@@ -117,6 +119,7 @@ export class Engine {
       logger: quiet,
       threads: createThreadWorkflows(this.client, task_queue),
       retention_ms: this.#options.retention_ms ?? null,
+      thread_ttl_ms: this.#options.thread_ttl_ms ?? null,
     })
     const connection = await NativeConnection.connect({ address })
     const worker = await createWorker({

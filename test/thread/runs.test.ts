@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ModelStepResult } from '../../src/thread/ports.ts'
+import { next } from '../../src/thread/next.ts'
 import { ANSWER, call, Given, refused } from './given.ts'
 
 describe('a run from submit to end', () => {
@@ -218,6 +219,33 @@ describe('interrupt and cancel', () => {
     }
   })
 
+  test('an interrupt says how many messages nobody will read for it', () => {
+    const steer = { mode: 'live_then_queue' as const }
+    for (const [queue, undelivered] of [
+      ['supersede', 3],
+      ['keep', 1],
+      ['park', 1],
+    ] as const) {
+      const thread = new Given()
+      const run_id = thread.say('first')
+      thread.say('meant for this run and no other', steer)
+      const orElse = { boundary: 'next_step' as const, target_run_id: run_id, fallback_to_new_run: true }
+      thread.say('or for the next', { ...steer, delivery: { ...orElse, granularity: 'batch', barrier: false } })
+      thread.say('second')
+      const answer = thread.when({ type: 'interrupt', mode: 'graceful', queue })
+      expect(answer).toMatchObject({ undelivered_messages: undelivered })
+      thread.modelStops(false)
+      expect(thread.all('PendingUndelivered')).toHaveLength(undelivered)
+    }
+    const idle = new Given()
+    const run_id = idle.say('first')
+    idle.say('second')
+    idle.when({ type: 'interrupt', mode: 'graceful', queue: 'park' })
+    idle.modelStops(false)
+    expect(idle.ended(run_id).termination).toEqual({ type: 'cancelled' })
+    expect(idle.when({ type: 'interrupt', mode: 'graceful', queue: 'supersede' })).toMatchObject({ undelivered_messages: 1 })
+  })
+
   test('a parked queue goes on with the next submit', () => {
     const thread = new Given()
     thread.say('first')
@@ -227,6 +255,25 @@ describe('interrupt and cancel', () => {
     thread.say('third')
     expect(thread.run().record.run_id).toBe(second)
     expect(thread.run().record.input.trigger_message_ids).toHaveLength(2)
+  })
+
+  test('a replacement that is held starts when its hold is over, also on a queue that is parked', () => {
+    const thread = new Given()
+    thread.say('first')
+    thread.say('waits')
+    const replacement = thread.say('instead', {
+      mode: 'interrupt_then_queue',
+      messages: [{ id: 'b', role: 'user', content: 'b' }],
+    })
+    thread.when({ type: 'hold_pending', pending_id: 'b', ttl_ms: 5_000 })
+    thread.when({ type: 'interrupt', mode: 'graceful', queue: 'park' })
+    thread.modelStops(false)
+    expect(thread.state).toMatchObject({ parked: true, active_run_id: null })
+    expect(next(thread.state, thread.now).wake_at).toBeLessThanOrEqual(thread.now + 5_000)
+    thread.now += 5_000
+    thread.report({ type: 'tick' })
+    expect(thread.run().record.run_id).toBe(replacement)
+    expect(thread.state.parked).toBe(true)
   })
 
   test('with nothing to do, interrupt and cancel are refused and change nothing', () => {

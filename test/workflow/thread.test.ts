@@ -31,7 +31,7 @@ describe('a run', () => {
       const found = await handle.describe()
       return found.searchAttributes['WeftStatus']?.[0] === 'idle' ? found : undefined
     })
-    expect(description.searchAttributes).toMatchObject({ WeftAgent: ['default'], WeftWaiting: [false] })
+    expect(description.searchAttributes).toMatchObject({ WeftAgent: ['default'], WeftWaiting: [false], WeftTenant: ['default'] })
     expect(await handle.query('thread')).toMatchObject({ status: 'idle', message_seq: 2, unstored_events: 0 })
     expect(await handle.query('active_run')).toEqual({ active_run: null })
     checkLog(await engine.log(thread))

@@ -22,6 +22,7 @@ const COMMON = ['thread_deleted', 'idempotency_conflict', 'thread_unavailable', 
 /** A cancelled run ends within seconds, whatever its tools do. */
 const CANCEL_WAIT_MS = 30_000
 const noBody = z.object({})
+type Interrupted = { superseded_dispatches: number; undelivered_messages?: number; run_id: string | null }
 
 export function controlRoutes(): Route[] {
   return [
@@ -41,18 +42,14 @@ export function controlRoutes(): Route[] {
         const key = idempotencyKey(headers)
         await requireThread(context, id)
         const command = { type: 'interrupt' as const, mode: 'graceful' as const, queue: body.queue }
-        const { outcome } = await sendCommand<{ superseded_dispatches: number; run_id: string | null }>(
-          context,
-          refOf(context, id),
-          command,
-          {
-            route: 'POST /v1/threads/interrupt',
-            key,
-            gone,
-          },
-        )
-        const { run_id, superseded_dispatches } = outcome
-        return json({ status: 'interrupt_requested', thread_id: id, run_id, superseded_dispatches }, 202)
+        const { outcome } = await sendCommand<Interrupted>(context, refOf(context, id), command, {
+          route: 'POST /v1/threads/interrupt',
+          key,
+          gone,
+        })
+        // An answer of an earlier version, which a repeat gets again, has no such count.
+        const { run_id, superseded_dispatches, undelivered_messages = 0 } = outcome
+        return json({ status: 'interrupt_requested', thread_id: id, run_id, superseded_dispatches, undelivered_messages }, 202)
       },
     }),
   ]

@@ -67,6 +67,7 @@ function sameFork(row: ThreadRow, { source, at, thread }: Fork): ThreadRow {
       of.title ?? null,
       of.parent_thread_id ?? null,
       of.custom ?? {},
+      of.expires_after_s ?? null,
       thread.resource_id === undefined ? 0 : (of.resource_id ?? null),
     ])
   if (row.forked_from_thread_id === source && row.forked_at_seq === at && (!untouched || shape(row) === shape(thread))) return row

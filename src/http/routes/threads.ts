@@ -156,7 +156,13 @@ async function create(context: HttpContext, thread: NewThread, repeatable: boole
 
 function sameThread(row: ThreadRow, thread: NewThread): boolean {
   const shape = (of: NewThread): string =>
-    canonicalJson([of.title ?? null, of.resource_id ?? null, of.parent_thread_id ?? null, of.custom ?? {}])
+    canonicalJson([
+      of.title ?? null,
+      of.resource_id ?? null,
+      of.parent_thread_id ?? null,
+      of.custom ?? {},
+      of.expires_after_s ?? null,
+    ])
   return shape(row) === shape(thread)
 }
 

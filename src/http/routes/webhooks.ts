@@ -11,7 +11,7 @@ import { HttpProblem } from '../problems.ts'
 import { json, noContent } from '../response.ts'
 import { route, type Route } from '../route.ts'
 import { listOf, page } from '../schemas/common.ts'
-import { createdWebhook, delivery, deliveryQuery, newWebhook, webhook, webhookId } from '../schemas/webhooks.ts'
+import { createdWebhook, delivery, deliveryId, deliveryQuery, newWebhook, webhook, webhookId } from '../schemas/webhooks.ts'
 
 /** Of one tenant: each is asked for at every end of a run. */
 const MAX_WEBHOOKS = 100
@@ -121,6 +121,30 @@ export function webhookRoutes(): Route[] {
         const row = await context.store.webhooks.enable(context.tenant, params.id)
         if (row === null) throw new HttpProblem('webhook_not_found', NOT_FOUND)
         return json(present(row))
+      },
+    }),
+    route({
+      params: z.object({ id: webhookId, delivery_id: deliveryId }),
+      missing: 'delivery_not_found',
+      tag: 'Webhooks',
+      method: 'post',
+      path: '/v1/webhooks/:id/deliveries/:delivery_id/retry',
+      summary: 'Have a failed delivery tried once more',
+      body: z.object({}),
+      body_optional: true,
+      responses: { '202': { description: 'The delivery, which is tried within half a minute', schema: delivery } },
+      problems: ['delivery_not_found', 'delivery_not_failed', 'webhook_disabled'],
+      async handle(context, { params }) {
+        const row = await context.store.webhooks.retry(context.tenant, params.id, params.delivery_id)
+        if (row === 'not_found') throw new HttpProblem('delivery_not_found', 'There is no such delivery to this webhook.')
+        if (row === 'not_failed')
+          throw new HttpProblem(
+            'delivery_not_failed',
+            'This delivery has arrived, or is still tried; only a failed one is tried again.',
+          )
+        if (row === 'disabled')
+          throw new HttpProblem('webhook_disabled', 'The webhook is disabled: POST /v1/webhooks/{id}/enable first.')
+        return json(presentDelivery(row), 202)
       },
     }),
   ]

@@ -86,6 +86,7 @@ export const interruptAccepted = z.object({
   thread_id: z.string(),
   run_id: z.string().nullable(),
   superseded_dispatches: z.int(),
+  undelivered_messages: z.int().meta({ description: 'Messages that were queued and that nobody will read for this' }),
 })
 export const queueResumed = z.object({
   status: z.literal('queue_resumed'),

@@ -2,6 +2,12 @@ import { z } from 'zod'
 import { flag, jsonObject, page, threadId, timestamp } from './common.ts'
 
 const title = z.string().max(1_000).nullable()
+const expiry = z
+  .int({ error: 'must be a whole number of seconds, 0 for never, or null for what the installation says' })
+  .min(0)
+  .max(315_360_000)
+  .nullable()
+  .meta({ description: 'Deleted so many seconds after its last change; 0: never; null: as WEFT_THREAD_TTL says' })
 const resource = z.string().min(1).max(256)
 
 export const postThread = z.object({
@@ -10,6 +16,7 @@ export const postThread = z.object({
   resource_id: resource.nullable().optional(),
   parent_thread_id: threadId.nullable().optional(),
   custom: jsonObject.optional(),
+  expires_after_s: expiry.optional(),
 })
 export const postFork = postThread.extend({
   at_message_seq: z
@@ -21,6 +28,7 @@ export const patchThread = z.object({
   resource_id: resource.nullable().optional(),
   parent_thread_id: threadId.nullable().optional(),
   custom: jsonObject.optional().meta({ description: 'Merged key by key; null removes a key' }),
+  expires_after_s: expiry.optional(),
 })
 export const patchMetadata = z.object({
   title: title.optional(),
@@ -38,6 +46,7 @@ export const threadView = z
       .object({ thread_id: z.string(), at_message_seq: z.int() })
       .nullable()
       .meta({ description: 'Whose history it began with, up to which message; null where it is no fork' }),
+    expires_after_s: expiry,
     status,
     agent_id: z.string().nullable(),
     active_run_id: z.string().nullable(),

@@ -3,6 +3,7 @@ import { WEBHOOK_EVENT_NAMES } from '../../webhooks/events.ts'
 import { page, timestamp } from './common.ts'
 
 export const webhookId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not an id')
+export const deliveryId = z.string().min(1).max(1_024)
 const events = z.array(z.enum(WEBHOOK_EVENT_NAMES)).min(1)
 const status = z.enum(['pending', 'delivered', 'failed'])
 

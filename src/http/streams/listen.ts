@@ -1,5 +1,4 @@
 import type { HttpContext } from '../options.ts'
-import { HttpProblem } from '../problems.ts'
 import { openInbox, type Inbox } from './inbox.ts'
 
 /**
@@ -23,6 +22,5 @@ export function listen(context: HttpContext, thread_id: string, gone: AbortSigna
 
 /** Throws `too_many_streams`. Asked before anything is done for a stream's sake. */
 export function checkStreams(context: HttpContext): void {
-  if (context.streams.open < context.limits.streams) return
-  throw new HttpProblem('too_many_streams', 'The service has as many open streams as it takes; close some, or try again later.')
+  context.streams.check(context.tenant)
 }

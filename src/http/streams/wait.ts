@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { NotAuthenticated } from '../../auth/principal.ts'
 import type { RunRecord } from '../../thread/records.ts'
 import type { HttpContext } from '../options.ts'
 import { HttpProblem } from '../problems.ts'
 import type { Inbox } from './inbox.ts'
+import { watchReader, type ReaderWatch } from './watch-reader.ts'
 
 export type WaitOptions = {
   thread_id: string
@@ -17,21 +19,47 @@ export type WaitOptions = {
   gone: AbortSignal
 }
 
-/** The run's record once it fulfils `until`, or null when the time is up or the caller has gone. */
+/**
+ * The run's record once it fulfils `until`, or null when the time is up, the caller has gone or the service closes.
+ * Throws `run_not_found` once the thread is deleted, and `NotAuthenticated` once the caller may not read any more.
+ */
 export async function waitForRun(context: HttpContext, options: WaitOptions): Promise<RunRecord | null> {
+  const reader = watchReader(context)
+  const close = (): void => {
+    options.inbox.close()
+  }
+  reader.signal.addEventListener('abort', close, { once: true })
+  try {
+    const run = await waited(context, options, reader)
+    if (!reader.revoked()) return run
+    throw new NotAuthenticated('invalid', 'What you called with is no longer valid; the run goes on.')
+  } finally {
+    reader.stop()
+    reader.signal.removeEventListener('abort', close)
+  }
+}
+
+async function waited(context: HttpContext, options: WaitOptions, reader: ReaderWatch): Promise<RunRecord | null> {
   const { thread_id, run_id, inbox, until, min_seq = 0, gone } = options
   const deadline = options.timeout_ms === undefined ? Infinity : Date.now() + options.timeout_ms
   let stored = min_seq === 0
+  let more = true
   for (;;) {
     const left = deadline - Date.now()
-    if (left <= 0 || gone.aborted || context.closing.aborted) return null
+    if (left <= 0 || gone.aborted || reader.signal.aborted) return null
     const run = await context.store.conversation.getRun(context.tenant, run_id, thread_id)
     stored ||= run !== null && inbox.lastSeq() >= min_seq
     if (run !== null && stored && until(run)) return run
-    if (run === null && stored) throw new HttpProblem('run_not_found', 'The run is gone: its thread was deleted meanwhile.')
+    // Nothing is told of a thread that was deleted, perhaps before what was waited for could be read.
+    if (run === null && (stored || !more)) throw runGone()
+    if (!more) return null
     if (!stored && (await storedSeq(context, thread_id)) >= min_seq) stored = true
-    else if (!(await newEvents(inbox, Math.min(context.limits.poll_ms, left)))) return null
+    else more = await newEvents(inbox, Math.min(context.limits.poll_ms, left))
   }
+}
+
+function runGone(): HttpProblem {
+  return new HttpProblem('run_not_found', 'The run is gone: its thread was deleted meanwhile.')
 }
 
 /**

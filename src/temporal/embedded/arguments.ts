@@ -26,7 +26,12 @@ const DYNAMIC_CONFIG = [
 const SQLITE_PRAGMAS = ['journal_mode=WAL', 'synchronous=NORMAL']
 
 /** What operators can filter threads by. */
-export const SEARCH_ATTRIBUTES = { WeftStatus: 'Keyword', WeftAgent: 'Keyword', WeftWaiting: 'Bool' } as const
+export const SEARCH_ATTRIBUTES = {
+  WeftStatus: 'Keyword',
+  WeftAgent: 'Keyword',
+  WeftWaiting: 'Bool',
+  WeftTenant: 'Keyword',
+} as const
 
 /** The command line of the embedded server, without the program's name. */
 export function serverArguments({ databaseFile, port, uiPort, namespace }: ServerArguments): string[] {

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Connection } from '@temporalio/client'
+import proto from '@temporalio/proto'
 import { msToTs } from '@temporalio/common/lib/time.js'
 import { SEARCH_ATTRIBUTES } from './arguments.ts'
 
@@ -10,6 +11,11 @@ import { SEARCH_ATTRIBUTES } from './arguments.ts'
  */
 const RETENTION_MS = 3_600_000
 const RETRY_MS = 50
+const INDEXED = {
+  Keyword: proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  Bool: proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+} as const
+const ALREADY_EXISTS = 6
 
 /**
  * Waits until the server answers, its namespace exists and its search attributes are known, and sets the retention
@@ -35,9 +41,20 @@ export async function waitUntilHealthy(port: number, namespace: string, deadline
 
 async function prepare(connection: Connection, namespace: string): Promise<boolean> {
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace })
-  if (!Object.keys(SEARCH_ATTRIBUTES).every((name) => name in (customAttributes ?? {}))) return false
+  const missing = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => !(name in (customAttributes ?? {})))
+  if (missing.length > 0) {
+    // The server registers what its arguments name only in new files: those of an earlier version lack what is new.
+    const searchAttributes = Object.fromEntries(missing.map(([name, type]) => [name, INDEXED[type]]))
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes }).catch(ignoreThere)
+    return false
+  }
   await connection.workflowService.updateNamespace({ namespace, config: { workflowExecutionRetentionTtl: msToTs(RETENTION_MS) } })
   return true
+}
+
+/** A server with new files registers them itself, a moment after it begins to answer. */
+function ignoreThere(error: unknown): void {
+  if ((error as { code?: number }).code !== ALREADY_EXISTS) throw error
 }
 
 async function pause(deadline: number, error: unknown): Promise<false> {

@@ -6,6 +6,8 @@ import type { Lost } from './facts.ts'
 export interface ThreadWorkflows {
   view(ref: ThreadRef): Promise<LiveView | null>
   snapshot(ref: ThreadRef): Promise<Snapshot | null>
+  /** Whether it has a workflow that has not closed. */
+  isRunning(ref: ThreadRef): Promise<boolean>
   /** True if there was no workflow and one was started. */
   wake(ref: ThreadRef): Promise<boolean>
   /** Tells the thread how far the store's log goes; null if it did not answer. */

@@ -14,11 +14,28 @@ export function interrupt(draft: Draft, command: InterruptCommand): JsonObject |
   if (run === undefined && draft.state.queue.length === 0) {
     return reject('nothing_to_interrupt', 'Nothing runs on this thread and nothing is queued.')
   }
+  const undelivered = undeliveredBy(draft, command, run?.record.run_id)
   const superseded = command.queue === 'supersede' ? supersedeQueue(draft) : 0
   if (command.queue === 'park') parkQueue(draft)
   if (run !== undefined) stopRun(draft, run.record.run_id, { type: 'cancelled' }, 'interrupted')
   else startNext(draft)
-  return { thread_id: draft.state.thread_id, superseded_dispatches: superseded, run_id: run?.record.run_id ?? null }
+  return {
+    thread_id: draft.state.thread_id,
+    superseded_dispatches: superseded,
+    undelivered_messages: undelivered,
+    run_id: run?.record.run_id ?? null,
+  }
+}
+
+/**
+ * How many messages nobody will read for this interrupt: the queue that is superseded, or what was meant for the run
+ * that ends and for no other. The run may take a moment to end, and these with it.
+ */
+function undeliveredBy({ state }: Draft, { queue }: InterruptCommand, run_id: string | undefined): number {
+  if (queue === 'supersede') return state.queue.length
+  return state.queue.filter(
+    ({ delivery }) => delivery.target_run_id === run_id && run_id !== undefined && !delivery.fallback_to_new_run,
+  ).length
 }
 
 /** Lets a parked queue go on; one that is not parked stays as it is. */

@@ -151,8 +151,9 @@ describe.each(guarded)('$name', ({ name, route, role }) => {
     const victim = await service.key('reader')
     const own = route.method === 'get' ? samples : await makeSamples(service.as(keys.operator.headers), victim.key_id)
     const answer = await ask(route, { 'x-api-key': keys[role].text }, own)
-    // A dispatch that has not failed cannot be queued again, whoever asks.
+    // A dispatch that has not failed cannot be queued again, whoever asks, nor can such a delivery be tried again.
     if (name === 'POST /v1/dispatches/:id/requeue') expectProblem(answer, 409, 'not_dead_letter')
+    else if (name.endsWith('/retry')) expectProblem(answer, 409, 'delivery_not_failed')
     else expect(answer).toMatchObject({ status: expect.toSatisfy((status: number) => status < 300) })
   })
 

@@ -16,20 +16,23 @@ export type Samples = {
   /** A key that may be revoked. */
   key: string
   webhook: string
+  delivery: string
   repair: string
 }
 
 export async function makeSamples(client: Client, key: string): Promise<Samples> {
   const scene = scenes(client)
+  const webhook = (await client.call('POST', '/v1/webhooks', { url: 'https://example.com/told' })).body.id
   const { thread_id: thread, run_id: run, dispatch_id: dispatch, ...record } = await scene.waiting(EMAIL)
   const message = record.input.trigger_message_ids[0]
   const tool_call = record.waiting.tickets[0].tool_call_id
   const { thread_id: queue } = await scene.start('/slow 60000 a b')
   const pending = (await scene.post(queue, 'behind')).body.message_ids[0]
+  // It waits to be told of the run that waits.
+  const delivery = (await client.call('GET', `/v1/webhooks/deliveries?webhook_id=${String(webhook)}`)).body.items[0].delivery_id
   const { queue_revision } = await scene.pending(queue)
-  const webhook = (await client.call('POST', '/v1/webhooks', { url: 'https://example.com/told' })).body.id
   const repair = (await client.call('POST', '/v1/reconcile')).body.id
-  return { thread, run, dispatch, message, tool_call, queue, queue_revision, pending, key, webhook, repair }
+  return { thread, run, dispatch, message, tool_call, queue, queue_revision, pending, key, webhook, delivery, repair }
 }
 
 /** The way to each kind of thing; the first that fits counts. A new kind of path needs a line here. */
@@ -39,7 +42,7 @@ const IDS: readonly [path: string, fill: (of: Samples) => Record<string, string>
   ['/v1/runs/:id', ({ run }) => ({ id: run })],
   ['/v1/dispatches/:id', ({ dispatch }) => ({ id: dispatch })],
   ['/v1/keys/:id', ({ key }) => ({ id: key })],
-  ['/v1/webhooks/:id', ({ webhook }) => ({ id: webhook })],
+  ['/v1/webhooks/:id', ({ webhook, delivery }) => ({ id: webhook, delivery_id: delivery })],
   ['/v1/reconcile/:id', ({ repair }) => ({ id: repair })],
   ['/v1/agents/:id', () => ({ id: 'default' })],
 ]
@@ -56,7 +59,7 @@ export function addressOf(path: string, of: Samples): string {
   return path.replace(/:(\w+)/g, (_all, name: string) => {
     const value = idsIn(path, of)[name]
     if (value === undefined) throw new Error(`${path}: "${name}" has no sample in test/http/support/samples.ts.`)
-    return value
+    return encodeURIComponent(value)
   })
 }
 
