@@ -9,7 +9,7 @@ import { noteFacts } from '../log/facts.ts'
 import { ThreadUnavailable } from '../temporal/gateway.ts'
 import { bodyHash, keyedId, repeatId } from './idempotency.ts'
 import type { HttpContext } from './options.ts'
-import { HttpProblem, PROBLEMS } from './problems.ts'
+import { HttpProblem, PROBLEMS, type ProblemCode } from './problems.ts'
 import { openInbox } from './streams/inbox.ts'
 import { waitUntilStored } from './streams/wait.ts'
 
@@ -168,6 +168,12 @@ async function withDeadline<T>(context: HttpContext, sent: Promise<T>): Promise<
     clearTimeout(timer)
   }
 }
+
+/** What any submit may be refused for, besides what its own route looks up. */
+export const SUBMIT_REFUSALS = [
+  ...(['payload_too_large', 'agent_conflict', 'delivery_blocked', 'message_id_conflict', 'idempotency_conflict'] as const),
+  ...(['queue_full', 'thread_unavailable', 'needs_reconcile'] as const),
+] as const satisfies readonly ProblemCode[]
 
 /** A submit's answer. */
 export type Submitted = { run_id: string; dispatch_id: string; status: 'running' | 'queued'; message_ids: string[] }

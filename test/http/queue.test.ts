@@ -1,21 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createClient, expectProblem, type Client } from './support/client.ts'
+import { describe, expect, it } from 'vitest'
+import { client, scene } from './support/black-box.ts'
+import { expectProblem } from './support/client.ts'
 import { expectAnswer } from './support/contract.ts'
-import { openService, type BlackBox } from './support/service.ts'
-import { scenes, type Scene } from './support/threads.ts'
-
-let service: BlackBox
-let client: Client
-let scene: Scene
-beforeAll(async () => {
-  service = await openService()
-  client = createClient(service.url)
-  scene = scenes(client)
-})
-afterAll(async () => {
-  expect(service.errors).toEqual([])
-  await service.close()
-})
 
 const ORDER = 'PUT /v1/threads/:id/pending/order'
 const RESUME = 'POST /v1/threads/:id/queue/resume'

@@ -1,23 +1,10 @@
 import { request } from 'node:http'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { roleFor, routeName } from '../../src/http/roles.ts'
 import { allRoutes } from '../../src/http/routes/index.ts'
-import { createClient, expectProblem, type Client } from './support/client.ts'
-import { openService, type BlackBox } from './support/service.ts'
-import { EMAIL, scenes, user, type Scene } from './support/threads.ts'
-
-let service: BlackBox
-let client: Client
-let scene: Scene
-beforeAll(async () => {
-  service = await openService()
-  client = createClient(service.url)
-  scene = scenes(client)
-})
-afterAll(async () => {
-  expect(service.errors).toEqual([])
-  await service.close()
-})
+import { client, scene, service } from './support/black-box.ts'
+import { expectProblem } from './support/client.ts'
+import { EMAIL, user } from './support/threads.ts'
 
 it('refuses every field that is misspelt, by its name, and does nothing', async () => {
   const { thread_id, run_id } = await scene.start('/slow 20000 a b c d')

@@ -1,21 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createClient, expectProblem, type Client } from './support/client.ts'
+import { describe, expect, it } from 'vitest'
+import { client, scene } from './support/black-box.ts'
+import { expectProblem } from './support/client.ts'
 import { expectAnswer } from './support/contract.ts'
-import { openService, type BlackBox } from './support/service.ts'
-import { EMAIL, scenes, user, type Scene } from './support/threads.ts'
-
-let service: BlackBox
-let client: Client
-let scene: Scene
-beforeAll(async () => {
-  service = await openService()
-  client = createClient(service.url)
-  scene = scenes(client)
-})
-afterAll(async () => {
-  expect(service.errors).toEqual([])
-  await service.close()
-})
+import { EMAIL, user } from './support/threads.ts'
 
 type State = 'idle' | 'running' | 'waiting'
 /**

@@ -1,18 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createClient, expectProblem, type Client } from './support/client.ts'
+import { describe, expect, it } from 'vitest'
+import { client } from './support/black-box.ts'
+import { expectProblem } from './support/client.ts'
 import { expectAnswer } from './support/contract.ts'
-import { mark, openService, type BlackBox } from './support/service.ts'
+import { mark } from './support/service.ts'
 
-let service: BlackBox
-let client: Client
-beforeAll(async () => {
-  service = await openService()
-  client = createClient(service.url)
-})
-afterAll(async () => {
-  expect(service.errors).toEqual([])
-  await service.close()
-})
 const create = async (body: object = {}): Promise<any> =>
   expectAnswer(await client.call('POST', '/v1/threads', body), 'POST /v1/threads', 201)
 

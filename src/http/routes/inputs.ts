@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { sendCommand, submitCommand, type Submitted } from '../commands.ts'
+import { sendCommand, submitCommand, SUBMIT_REFUSALS, type Submitted } from '../commands.ts'
 import { idempotencyKey } from '../idempotency.ts'
 import { requireTarget } from '../lookup.ts'
 import { json } from '../response.ts'
@@ -19,18 +19,7 @@ export function inputRoutes(): Route[] {
       summary: 'Send messages to a run: read by it while it is open, else by a run of the same agent on its thread',
       body: postInputs,
       responses: { '202': { description: 'Accepted', schema: inputsAccepted } },
-      problems: [
-        'run_not_found',
-        'thread_deleted',
-        'payload_too_large',
-        'agent_conflict',
-        'delivery_blocked',
-        'message_id_conflict',
-        'idempotency_conflict',
-        'queue_full',
-        'thread_unavailable',
-        'needs_reconcile',
-      ],
+      problems: ['run_not_found', 'thread_deleted', ...SUBMIT_REFUSALS],
       async handle(context, { params: { id }, body, headers, gone }) {
         checkSizes(body.messages, { metadata: body.metadata, overrides: body.overrides })
         const key = idempotencyKey(headers)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { MessageFilter } from '../../store/store.ts'
-import { sendCommand, submitCommand, type Submitted } from '../commands.ts'
+import { sendCommand, submitCommand, SUBMIT_REFUSALS, type Submitted } from '../commands.ts'
 import { idempotencyKey } from '../idempotency.ts'
 import { forgotten } from '../forgotten.ts'
 import { checkAgent, refOf, requireThread } from '../lookup.ts'
@@ -25,19 +25,7 @@ export function messageRoutes(): Route[] {
       summary: 'Send messages to a thread: queue them, steer or replace what runs',
       body: postMessages,
       responses: { '202': { description: 'Accepted; the run can be read', schema: messagesAccepted } },
-      problems: [
-        ...GONE,
-        'unknown_agent',
-        'payload_too_large',
-        'run_not_found',
-        'agent_conflict',
-        'delivery_blocked',
-        'message_id_conflict',
-        'idempotency_conflict',
-        'queue_full',
-        'thread_unavailable',
-        'needs_reconcile',
-      ],
+      problems: [...GONE, 'unknown_agent', 'run_not_found', ...SUBMIT_REFUSALS],
       async handle(context, { params: { id }, body, headers, gone }) {
         checkAgent(context, body.agent_id)
         checkSizes(body.messages, { metadata: body.metadata, overrides: body.overrides })

@@ -1,4 +1,4 @@
-import { sendCommand, submitCommand, type Sent, type Submitted } from '../commands.ts'
+import { sendCommand, submitCommand, SUBMIT_REFUSALS, type Sent, type Submitted } from '../commands.ts'
 import { idempotencyKey, newThreadId, repeatId } from '../idempotency.ts'
 import { checkAgent, refOf, threadDeleted } from '../lookup.ts'
 import type { HttpContext } from '../options.ts'
@@ -31,20 +31,7 @@ export function submitRoutes(): Route[] {
           media: { 'text/event-stream': runEvent, 'application/json': runRecord },
         },
       },
-      problems: [
-        'unknown_agent',
-        'thread_deleted',
-        'payload_too_large',
-        'agent_conflict',
-        'delivery_blocked',
-        'message_id_conflict',
-        'idempotency_conflict',
-        'queue_full',
-        'too_many_streams',
-        'not_acceptable',
-        'thread_unavailable',
-        'needs_reconcile',
-      ],
+      problems: ['unknown_agent', 'thread_deleted', 'too_many_streams', 'not_acceptable', ...SUBMIT_REFUSALS],
       async handle(context, { body, headers, prefers, gone }) {
         const streams = prefers('text/event-stream', 'application/json')
         if (streams === null)
