@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { randomFrom } from '../../streams/support/random.ts'
+import { Life } from './lives.ts'
+import { deployOnNetwork, LINKS, runCell, TROUBLES, type Cell, type CellFigures, type Network } from './network.ts'
+import { seed } from './scale.ts'
+import { Sender } from './sender.ts'
+import { portrait } from './storm.ts'
+import { judge } from './verdict.ts'
+
+export type MatrixPlan = {
+  lanes: number
+  toxic_ms: number
+  cells: Cell[]
+  at_rest_within_ms: number
+  /** The longest that a command may wait for its answer, be it 503. */
+  answered_within_ms: number
+}
+
+export const ALL_CELLS: Cell[] = LINKS.flatMap((link) => TROUBLES.map((trouble) => ({ link, trouble })))
+const BUILD_MS = 400_000
+const CELL_SPARE_MS = 90_000
+
+/** All cells on one deployment, one after the other, and what must hold after all of them. */
+export function testMatrix(plan: MatrixPlan): void {
+  const { lanes, toxic_ms, cells, at_rest_within_ms, answered_within_ms } = plan
+  let network: Network
+  beforeAll(async () => {
+    network = await deployOnNetwork()
+  }, BUILD_MS)
+  afterAll(async () => {
+    await network?.end()
+  }, 60_000)
+
+  test(
+    `${String(cells.length)} troubles of the network under load: every command has an answer in time and is applied once`,
+    async () => {
+      const SEED = seed()
+      const random = randomFrom(SEED)
+      const { deployment } = network
+      const sender = new Sender(deployment.urls, random)
+      const lives = Array.from({ length: lanes }, (_, lane) => new Life(`network-${String(lane)}`, sender, random))
+      const figures: CellFigures[] = []
+      for (const cell of cells) {
+        const result = await runCell(network, cell, sender, { lives, toxic_ms, give_up_ms: CELL_SPARE_MS })
+        figures.push(result)
+        console.log(JSON.stringify(result))
+        for (const thread_id of result.busy.slice(0, 1)) console.log(JSON.stringify(await portrait(sender, thread_id)))
+        if (result.busy.length > 0) break
+      }
+      const verdict = await judge(deployment.urls[0] ?? '', sender.sent)
+      const slots = [...deployment.apis, ...deployment.workers]
+      console.log(`network: seed ${String(SEED)} ${JSON.stringify({ ...verdict, statuses: Object.fromEntries(sender.statuses) })}`)
+      if (process.env['WEFT_CHAOS_LOUD'] !== undefined) console.log(slots.flatMap(({ said }) => said).join('\n'))
+      expect(slots.flatMap(({ unasked }) => unasked)).toEqual([])
+      expect(verdict.problems).toEqual([])
+      expect(sender.wrong.slice(0, 5)).toEqual([])
+      expect(figures.filter(({ cut_off }) => cut_off > 0)).toEqual([])
+      expect(figures.filter(({ busy, at_rest_ms }) => busy.length > 0 || at_rest_ms > at_rest_within_ms)).toEqual([])
+      expect(figures.filter(({ command_ms }) => command_ms > answered_within_ms)).toEqual([])
+    },
+    cells.length * (toxic_ms + CELL_SPARE_MS),
+  )
+}

@@ -1,0 +1,131 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startToxiproxy, type Proxy, type Toxic } from '../../support/toxiproxy.ts'
+import { deploy, type Deployment } from './deployment.ts'
+import { startForgetful, type Forgetful } from './forgetful.ts'
+import { Life } from './lives.ts'
+import type { Sender } from './sender.ts'
+import { untilAtRest } from './storm.ts'
+
+export const LINKS = ['api-temporal', 'worker-temporal', 'api-postgres', 'worker-postgres'] as const
+export type LinkName = (typeof LINKS)[number]
+type Link = { proxy: Proxy; forgetful: Forgetful }
+
+/** What is done to a link; `forgotten` and `outage` are no toxics of Toxiproxy. */
+const TOXICS: Record<string, Toxic[]> = {
+  latency: [{ type: 'latency', attributes: { latency: 300, jitter: 200 } }],
+  reset: [{ type: 'reset_peer', attributes: { timeout: 0 } }],
+  half_open: [{ type: 'timeout', attributes: { timeout: 0 } }],
+  slow_close: [
+    { type: 'slow_close', attributes: { delay: 1_500 } },
+    { type: 'limit_data', attributes: { bytes: 20_000 } },
+  ],
+  bandwidth: [{ type: 'bandwidth', attributes: { rate: 8 } }],
+  slicer: [{ type: 'slicer', attributes: { average_size: 40, size_variation: 20, delay: 500 } }],
+}
+export const TROUBLES = [...Object.keys(TOXICS), 'outage', 'forgotten']
+
+export type Cell = { link: LinkName; trouble: string }
+export type CellFigures = {
+  cell: string
+  commands: number
+  /** From the end of the trouble to the last thread's rest. */
+  at_rest_ms: number
+  busy: string[]
+  /** The slowest answer to one request: a command, and a run that the client waits for. */
+  command_ms: number
+  run_ms: number
+  refused_for_now: number
+  cut_off: number
+}
+
+export type Network = { deployment: Deployment; links: Record<LinkName, Link>; end(): Promise<void> }
+
+/** One API process and one worker, each of which reaches each server by a link of its own. */
+export async function deployOnNetwork(): Promise<Network> {
+  const toxiproxy = await startToxiproxy()
+  const links = {} as Record<LinkName, Link>
+  const link = async (name: LinkName, upstream: string): Promise<string> => {
+    const proxy = await toxiproxy.proxy(name, upstream)
+    const forgetful = await startForgetful(proxy.address)
+    links[name] = { proxy, forgetful }
+    return forgetful.address
+  }
+  const deployment = await deploy({ apis: 1, workers: 1 }, {}, async ({ postgres, temporal }) => {
+    const way = async (role: 'api' | 'worker'): Promise<Record<string, string>> => {
+      const database = new URL(postgres)
+      database.host = await link(`${role}-postgres`, database.host)
+      return { DATABASE_URL: database.href, TEMPORAL_ADDRESS: await link(`${role}-temporal`, temporal) }
+    }
+    return { api: await way('api'), worker: await way('worker') }
+  })
+  return {
+    deployment,
+    links,
+    async end() {
+      await deployment.end()
+      await Promise.all(Object.values(links).map(({ forgetful }) => forgetful.close()))
+      await toxiproxy.stop()
+    },
+  }
+}
+
+/** Load, then the trouble for a while under load, then its end, and what came of it. */
+export async function runCell(
+  { links }: Network,
+  { link, trouble }: Cell,
+  sender: Sender,
+  { lives, toxic_ms, give_up_ms }: { lives: Life[]; toxic_ms: number; give_up_ms: number },
+): Promise<CellFigures> {
+  const from = sender.sent.length
+  const refusedBefore = count(sender, '503')
+  const cutBefore = count(sender, 'cut off')
+  sender.slowest.clear()
+  let over = false
+  const lanes = lives.map(async (life) => {
+    while (!over) await life.live(2)
+  })
+  while (sender.sent.length < from + lives.length) await sleep(10)
+  await afflict(links[link], trouble, toxic_ms)
+  const healed = Date.now()
+  over = true
+  await Promise.all(lanes)
+  const busy = await untilAtRest(
+    sender,
+    lives.map(({ thread_id }) => thread_id),
+    Math.max(1, healed + give_up_ms - Date.now()),
+  )
+  const slowest = (kinds: (kind: string) => boolean): number =>
+    Math.max(0, ...[...sender.slowest].flatMap(([kind, ms]) => (kinds(kind) ? [ms] : [])))
+  return {
+    cell: `${link} ${trouble}`,
+    commands: sender.sent.length - from,
+    at_rest_ms: Date.now() - healed,
+    busy,
+    command_ms: slowest((kind) => kind !== 'submit'),
+    run_ms: slowest((kind) => kind === 'submit'),
+    refused_for_now: count(sender, '503') - refusedBefore,
+    cut_off: count(sender, 'cut off') - cutBefore,
+  }
+}
+
+async function afflict({ proxy, forgetful }: Link, trouble: string, toxic_ms: number): Promise<void> {
+  switch (trouble) {
+    case 'forgotten':
+      forgetful.forget()
+      await sleep(toxic_ms)
+      return
+    case 'outage':
+      await proxy.enable(false)
+      await sleep(toxic_ms)
+      await proxy.enable(true)
+      return
+    default:
+      for (const toxic of TOXICS[trouble] ?? []) await proxy.add(toxic)
+      await sleep(toxic_ms)
+      await proxy.clear()
+  }
+}
+
+function count({ statuses }: Sender, end: string): number {
+  return [...statuses].filter(([said]) => said.endsWith(end)).reduce((sum, [, times]) => sum + times, 0)
+}
