@@ -6,6 +6,12 @@ import { SEARCH_ATTRIBUTES } from '../temporal/embedded/arguments.ts'
 import { StartError } from '../start-error.ts'
 
 const CONNECT_WAIT_MS = 5_000
+/**
+ * A connection that something on the way has dropped is silent and nothing else, and every command on it waits in vain
+ * until a ping has had no answer. The SDK asks every 30 s and waits 15 s. Servers allow one ping in ten seconds
+ * (`frontend.keepAliveMinTime`) and hang up on whoever asks more often.
+ */
+const KEEPALIVE = { 'grpc.keepalive_time_ms': 12_000, 'grpc.keepalive_timeout_ms': 4_000 }
 
 /** How both kinds of the SDK's connections are opened. */
 export type ConnectionOptions = { address: string; tls: TLSConfig | boolean; apiKey?: string }
@@ -19,7 +25,7 @@ export function connectionOptions(settings: TemporalSettings, address: string): 
 /** For the gateway. Throws `StartError` when Temporal does not answer or has no such namespace. */
 export async function openConnection(options: ConnectionOptions, namespace: string): Promise<Connection> {
   try {
-    const connection = await Connection.connect({ ...options, connectTimeout: CONNECT_WAIT_MS })
+    const connection = await Connection.connect({ ...options, channelArgs: KEEPALIVE, connectTimeout: CONNECT_WAIT_MS })
     await connection.workflowService.describeNamespace({ namespace })
     return connection
   } catch (error) {
