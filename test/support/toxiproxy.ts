@@ -63,7 +63,10 @@ function build(go: string, directory: string): Promise<void> {
 }
 
 /** Starts a server of the test's own. */
-export async function startToxiproxy(): Promise<{ proxy(name: string, upstream: string): Promise<Proxy>; stop(): Promise<void> }> {
+export async function startToxiproxy(): Promise<{
+  proxy(name: string, upstream: string): Promise<Proxy>
+  stop(): Promise<void>
+}> {
   const program = await obtainToxiproxy((sentence) => console.error(sentence))
   const port = await freePort()
   const child = spawn(program, ['-host', '127.0.0.1', '-port', String(port)], { stdio: 'ignore' })

@@ -33,7 +33,8 @@ export async function deploy(
   const ports = await Promise.all(Array.from({ length: sizes.apis }, freePort))
   const settings = { DATABASE_URL: postgres.url, TEMPORAL_ADDRESS: temporal.address, LOG_LEVEL: 'error', ...env }
   const apis = ports.map(
-    (port, index) => new Slot(`api ${String(index)}`, () => place.start({ ...settings, ...way.api, WEFT_ROLE: 'api', PORT: String(port) })),
+    (port, index) =>
+      new Slot(`api ${String(index)}`, () => place.start({ ...settings, ...way.api, WEFT_ROLE: 'api', PORT: String(port) })),
   )
   const workers = Array.from(
     { length: sizes.workers },

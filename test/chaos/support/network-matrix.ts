@@ -47,10 +47,11 @@ export function testMatrix(plan: MatrixPlan): void {
         for (const thread_id of result.busy.slice(0, 1)) console.log(JSON.stringify(await portrait(sender, thread_id)))
         if (result.busy.length > 0) break
       }
-      for (const t of ['network-0','network-1','network-2','network-3']) { let cursor=''; for (;;) { const b=Date.now(); const r = await fetch(`${deployment.urls[0]}/v1/threads/${t}/events?limit=200${cursor}`); const body: any = await r.json(); console.log('DEBUG', t, r.status, Date.now()-b, r.status===200?body.items.length:JSON.stringify(body)); if (!body.has_more) break; cursor='&cursor='+encodeURIComponent(body.next_cursor) } }
       const verdict = await judge(deployment.urls[0] ?? '', sender.sent)
       const slots = [...deployment.apis, ...deployment.workers]
-      console.log(`network: seed ${String(SEED)} ${JSON.stringify({ ...verdict, statuses: Object.fromEntries(sender.statuses) })}`)
+      console.log(
+        `network: seed ${String(SEED)} ${JSON.stringify({ ...verdict, statuses: Object.fromEntries(sender.statuses) })}`,
+      )
       if (process.env['WEFT_CHAOS_LOUD'] !== undefined) console.log(slots.flatMap(({ said }) => said).join('\n'))
       expect(slots.flatMap(({ unasked }) => unasked)).toEqual([])
       expect(verdict.problems).toEqual([])

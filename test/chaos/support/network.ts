@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startToxiproxy, type Proxy, type Toxic } from '../../support/toxiproxy.ts'
 import { deploy, type Deployment } from './deployment.ts'
 import { startForgetful, type Forgetful } from '../../support/forgetful.ts'
-import { Life } from './lives.ts'
+import type { Life } from './lives.ts'
 import type { Sender } from './sender.ts'
 import { untilAtRest } from './storm.ts'
 
