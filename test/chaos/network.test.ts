@@ -1,10 +1,13 @@
-import { ALL_CELLS, testMatrix } from './support/network-matrix.ts'
+import { each, testMatrix } from './support/network-matrix.ts'
+import { LINKS } from './support/network.ts'
 
-const only = process.env['CELLS']?.split(',')
+/** The short form; `npm run test:chaos -- network` is the long one. */
 testMatrix({
-  lanes: 4,
+  lanes: 6,
   toxic_ms: 2_000,
-  cells: ALL_CELLS.filter(({ link, trouble }) => only === undefined || only.some((x) => `${link} ${trouble}`.includes(x))),
-  at_rest_within_ms: 30_000,
-  answered_within_ms: 9_000,
+  cells: [
+    ...each(['reset', 'half_open', 'outage']),
+    { on: ['api-postgres', 'worker-postgres'], trouble: 'forgotten' },
+    ...['latency', 'slow_close', 'bandwidth'].map((trouble) => ({ on: LINKS, trouble })),
+  ],
 })

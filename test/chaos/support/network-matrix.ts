@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { randomFrom } from '../../streams/support/random.ts'
 import { Life } from './lives.ts'
-import { deployOnNetwork, LINKS, runCell, TROUBLES, type Cell, type CellFigures, type Network } from './network.ts'
+import { deployOnNetwork, LINKS, runCell, type Cell, type CellFigures, type Network } from './network.ts'
 import { seed } from './scale.ts'
 import { Sender } from './sender.ts'
 import { portrait } from './storm.ts'
@@ -11,18 +11,25 @@ export type MatrixPlan = {
   lanes: number
   toxic_ms: number
   cells: Cell[]
-  at_rest_within_ms: number
-  /** The longest that a command may wait for its answer, be it 503. */
-  answered_within_ms: number
 }
 
-export const ALL_CELLS: Cell[] = LINKS.flatMap((link) => TROUBLES.map((trouble) => ({ link, trouble })))
+/**
+ * From the end of a trouble to the rest of all threads. A worker learns only after 30 and 15 s that its connection to
+ * Temporal was dropped on the way: the SDK lets nobody ask sooner.
+ */
+const atRestWithin = (cell: string): number => (cell === 'worker-temporal forgotten' ? 60_000 : 30_000)
+/** The longest that a command waits for its answer, be it 503: its five seconds at Temporal, the store before, a busy machine. */
+const ANSWERED_WITHIN_MS = 7_500
+
+/** Every one of the troubles on every link. */
+export const each = (troubles: readonly string[]): Cell[] =>
+  LINKS.flatMap((link) => troubles.map((trouble) => ({ on: [link], trouble })))
 const BUILD_MS = 400_000
 const CELL_SPARE_MS = 90_000
 
 /** All cells on one deployment, one after the other, and what must hold after all of them. */
 export function testMatrix(plan: MatrixPlan): void {
-  const { lanes, toxic_ms, cells, at_rest_within_ms, answered_within_ms } = plan
+  const { lanes, toxic_ms, cells } = plan
   let network: Network
   beforeAll(async () => {
     network = await deployOnNetwork()
@@ -52,13 +59,12 @@ export function testMatrix(plan: MatrixPlan): void {
       console.log(
         `network: seed ${String(SEED)} ${JSON.stringify({ ...verdict, statuses: Object.fromEntries(sender.statuses) })}`,
       )
-      if (process.env['WEFT_CHAOS_LOUD'] !== undefined) console.log(slots.flatMap(({ said }) => said).join('\n'))
       expect(slots.flatMap(({ unasked }) => unasked)).toEqual([])
       expect(verdict.problems).toEqual([])
       expect(sender.wrong.slice(0, 5)).toEqual([])
       expect(figures.filter(({ cut_off }) => cut_off > 0)).toEqual([])
-      expect(figures.filter(({ busy, at_rest_ms }) => busy.length > 0 || at_rest_ms > at_rest_within_ms)).toEqual([])
-      expect(figures.filter(({ command_ms }) => command_ms > answered_within_ms)).toEqual([])
+      expect(figures.filter(({ cell, busy, at_rest_ms }) => busy.length > 0 || at_rest_ms > atRestWithin(cell))).toEqual([])
+      expect(figures.filter(({ command_ms }) => command_ms > ANSWERED_WITHIN_MS)).toEqual([])
     },
     cells.length * (toxic_ms + CELL_SPARE_MS),
   )

@@ -24,7 +24,9 @@ const TOXICS: Record<string, Toxic[]> = {
 }
 export const TROUBLES = [...Object.keys(TOXICS), 'outage', 'forgotten']
 
-export type Cell = { link: LinkName; trouble: string }
+/** One trouble, on one link or on several at once. */
+export type Cell = { on: readonly LinkName[]; trouble: string }
+export const nameOf = ({ on, trouble }: Cell): string => `${on.length === LINKS.length ? 'all' : on.join('+')} ${trouble}`
 export type CellFigures = {
   cell: string
   commands: number
@@ -72,7 +74,7 @@ export async function deployOnNetwork(): Promise<Network> {
 /** Load, then the trouble for a while under load, then its end, and what came of it. */
 export async function runCell(
   { links }: Network,
-  { link, trouble }: Cell,
+  cell: Cell,
   sender: Sender,
   { lives, toxic_ms, give_up_ms }: { lives: Life[]; toxic_ms: number; give_up_ms: number },
 ): Promise<CellFigures> {
@@ -82,10 +84,10 @@ export async function runCell(
   sender.slowest.clear()
   let over = false
   const lanes = lives.map(async (life) => {
-    while (!over) await life.live(2)
+    while (!over) await life.live(3)
   })
   while (sender.sent.length < from + lives.length) await sleep(10)
-  await afflict(links[link], trouble, toxic_ms)
+  await Promise.all(cell.on.map((link) => afflict(links[link], cell.trouble, toxic_ms)))
   const healed = Date.now()
   over = true
   await Promise.all(lanes)
@@ -97,7 +99,7 @@ export async function runCell(
   const slowest = (kinds: (kind: string) => boolean): number =>
     Math.max(0, ...[...sender.slowest].flatMap(([kind, ms]) => (kinds(kind) ? [ms] : [])))
   return {
-    cell: `${link} ${trouble}`,
+    cell: nameOf(cell),
     commands: sender.sent.length - from,
     at_rest_ms: Date.now() - healed,
     busy,
