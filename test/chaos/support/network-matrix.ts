@@ -19,7 +19,7 @@ export type MatrixPlan = {
  */
 const atRestWithin = (cell: string): number => (cell === 'worker-temporal forgotten' ? 60_000 : 30_000)
 /** The longest that a command waits for its answer, be it 503: its five seconds at Temporal, the store before, a busy machine. */
-const ANSWERED_WITHIN_MS = 7_500
+const ANSWERED_WITHIN_MS = 6_500
 
 /** Every one of the troubles on every link. */
 export const each = (troubles: readonly string[]): Cell[] =>

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startToxiproxy, type Proxy, type Toxic } from '../../support/toxiproxy.ts'
 import { deploy, type Deployment } from './deployment.ts'
+import { createClient } from '../../http/support/client.ts'
+import { shownLog } from '../../support/check-everywhere.ts'
 import { startForgetful, type Forgetful } from '../../support/forgetful.ts'
 import type { Life } from './lives.ts'
 import type { Sender } from './sender.ts'
@@ -25,6 +27,9 @@ const TOXICS: Record<string, Toxic[]> = {
 export const TROUBLES = [...Object.keys(TOXICS), 'outage', 'forgotten']
 
 /** One trouble, on one link or on several at once. */
+/** A rest that comes later than this is worth a look. */
+const SLOW_MS = 8_000
+
 export type Cell = { on: readonly LinkName[]; trouble: string }
 export const nameOf = ({ on, trouble }: Cell): string => `${on.length === LINKS.length ? 'all' : on.join('+')} ${trouble}`
 export type CellFigures = {
@@ -36,6 +41,7 @@ export type CellFigures = {
   /** The slowest answer to one request: a command, and a run that the client waits for. */
   command_ms: number
   run_ms: number
+  silence: string
   refused_for_now: number
   cut_off: number
 }
@@ -73,7 +79,7 @@ export async function deployOnNetwork(): Promise<Network> {
 
 /** Load, then the trouble for a while under load, then its end, and what came of it. */
 export async function runCell(
-  { links }: Network,
+  { deployment, links }: Network,
   cell: Cell,
   sender: Sender,
   { lives, toxic_ms, give_up_ms }: { lives: Life[]; toxic_ms: number; give_up_ms: number },
@@ -105,6 +111,8 @@ export async function runCell(
     busy,
     command_ms: slowest((kind) => kind !== 'submit'),
     run_ms: slowest((kind) => kind === 'submit'),
+    // What the slowest thread has waited for.
+    silence: Date.now() - healed < SLOW_MS ? '' : await longestSilence(deployment.urls[0] ?? '', lives, healed),
     refused_for_now: count(sender, '503') - refusedBefore,
     cut_off: count(sender, 'cut off') - cutBefore,
   }
@@ -126,6 +134,21 @@ async function afflict({ proxy, forgetful }: Link, trouble: string, toxic_ms: nu
       await sleep(toxic_ms)
       await proxy.clear()
   }
+}
+
+/** The longest time without an event since a moment (ms), between which two, and in which thread. */
+async function longestSilence(url: string, lives: readonly Life[], since: number): Promise<string> {
+  let longest = { ms: 0, between: '' }
+  for (const { thread_id } of lives) {
+    const log = await shownLog(createClient(url), thread_id)
+    for (const [index, { kind, occurred_at }] of log.entries()) {
+      const before = log[index - 1]
+      if (before === undefined || occurred_at < since) continue
+      const ms = occurred_at - before.occurred_at
+      if (ms > longest.ms) longest = { ms, between: `${thread_id} ${before.kind} → ${kind}` }
+    }
+  }
+  return `${longest.between} ${String(longest.ms)} ms`
 }
 
 function count({ statuses }: Sender, end: string): number {
