@@ -26,12 +26,18 @@ export type Proxy = {
   enable(on: boolean): Promise<void>
 }
 
+const cached = (): string => join(loadConfig().cacheDir, 'toxiproxy', VERSION, `server${EXECUTABLE_SUFFIX}`)
+
+/** Whether it is here, or could be built here. */
+export function hasToxiproxy(): boolean {
+  return existsSync(cached()) || findOnPath('go', loadConfig().searchPath).length > 0
+}
+
 /** The server's path: the one in the cache, else built there with Go (a minute, once). Throws with what is missing. */
 export async function obtainToxiproxy(report: (sentence: string) => void = () => {}): Promise<string> {
-  const { cacheDir, searchPath } = loadConfig()
-  const target = join(cacheDir, 'toxiproxy', VERSION, `server${EXECUTABLE_SUFFIX}`)
+  const target = cached()
   if (existsSync(target)) return target
-  const [go] = findOnPath('go', searchPath)
+  const [go] = findOnPath('go', loadConfig().searchPath)
   if (go === undefined) throw new Error(`The tests of the network need Toxiproxy, and Go to build it: ${MODULE}.`)
   mkdirSync(dirname(target), { recursive: true })
   const waiting = (): void => report('Waiting for another process that builds Toxiproxy…')

@@ -43,6 +43,7 @@ export type CellFigures = {
   run_ms: number
   silence: string
   refused_for_now: number
+  /** Commands without any answer. A run that a client has waited for in vain for half a minute is none of them. */
   cut_off: number
 }
 
@@ -152,5 +153,7 @@ async function longestSilence(url: string, lives: readonly Life[], since: number
 }
 
 function count({ statuses }: Sender, end: string): number {
-  return [...statuses].filter(([said]) => said.endsWith(end)).reduce((sum, [, times]) => sum + times, 0)
+  return [...statuses]
+    .filter(([said]) => said.endsWith(end) && said !== 'submit cut off')
+    .reduce((sum, [, times]) => sum + times, 0)
 }
