@@ -5,6 +5,7 @@ import { LINKS } from './support/network.ts'
 testMatrix({
   lanes: 6,
   toxic_ms: 2_000,
+  at_rest_within_ms: 30_000,
   cells: [
     ...each(['reset', 'half_open', 'outage']),
     { on: ['api-postgres', 'worker-postgres'], trouble: 'forgotten' },

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { LogEvent } from '../../../src/thread/envelope.ts'
 import { startToxiproxy, type Proxy, type Toxic } from '../../support/toxiproxy.ts'
 import { deploy, type Deployment } from './deployment.ts'
 import { createClient } from '../../http/support/client.ts'
@@ -142,11 +143,12 @@ async function longestSilence(url: string, lives: readonly Life[], since: number
   let longest = { ms: 0, between: '' }
   for (const { thread_id } of lives) {
     const log = await shownLog(createClient(url), thread_id)
-    for (const [index, { kind, occurred_at }] of log.entries()) {
+    const at = (event: LogEvent | undefined): number => new Date(event?.occurred_at ?? Number.NaN).getTime()
+    for (const [index, event] of log.entries()) {
       const before = log[index - 1]
-      if (before === undefined || occurred_at < since) continue
-      const ms = occurred_at - before.occurred_at
-      if (ms > longest.ms) longest = { ms, between: `${thread_id} ${before.kind} → ${kind}` }
+      if (before === undefined || at(event) < since) continue
+      const ms = at(event) - at(before)
+      if (ms > longest.ms) longest = { ms, between: `${thread_id} ${before.kind} → ${event.kind}` }
     }
   }
   return `${longest.between} ${String(longest.ms)} ms`
