@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
 import { defineConfig, tool } from '../../src/agent/define-config.ts'
 import { NO_PROVIDERS } from '../../src/agent/providers.ts'
+import { createStore, type Store } from '../../src/store/index.ts'
+import { allowNetworks } from '../../src/webhooks/addresses.ts'
 import { checkLog } from '../support/check-log.ts'
 import { eventually, startEngine, type Engine } from '../support/engine.ts'
 import { startOpenAiServer, type Answer, type OpenAiServer } from '../support/openai-server.ts'
+import { startReceiver } from '../support/receiver.ts'
 import { missing, startTimeSkipping, type TimeSkipping } from './support/time-skipping.ts'
 
 /** What waits for hours and days, on Temporal's test server, where they pass in a moment. */
@@ -22,11 +26,14 @@ if (absent !== null) console.error(`Without ${absent} the tests of long times ar
 describe.skipIf(absent !== null)('time that passes', () => {
   let server: TimeSkipping
   let engine: Engine
+  let store: Store
   let model: OpenAiServer
   const answers: Answer[] = []
   beforeAll(async () => {
     model = await startOpenAiServer({ answers })
     server = await startTimeSkipping()
+    store = await createStore({ timeout_ms: 900 })
+    await store.migrate()
     const ask = { inputSchema: z.object({}), needsApproval: true, execute: () => 'done' }
     const config = defineConfig({
       agents: [
@@ -38,14 +45,25 @@ describe.skipIf(absent !== null)('time that passes', () => {
     engine = await startEngine({
       address: server.address,
       cli: 'temporal',
+      store,
       config,
       providers: { ...NO_PROVIDERS, openai: { apiKey: 'k', baseUrl: model.base_url, model: 'm' } },
+      wrap: (activities) => ({
+        ...activities,
+        ...createWebhookActivities({
+          store,
+          allowed: allowNetworks(['127.0.0.1']),
+          retry: { first_ms: SECOND, give_up_ms: MINUTE },
+          logger: { debug() {}, warn() {}, error() {} },
+        }),
+      }),
       // The test server knows no search attributes of others.
       settings: { search_attributes: false, idle_close_ms: IDLE_CLOSE_MS },
     })
   }, FETCH_MS)
   afterAll(async () => {
     await engine?.close()
+    await store?.close()
     await server?.stop()
     await model?.close()
   })
@@ -122,5 +140,27 @@ describe.skipIf(absent !== null)('time that passes', () => {
     await eventually(async () => ((await status()) === 'COMPLETED' ? true : undefined))
     expect(await engine.run(await engine.say(thread, 'and now?'))).toMatchObject({ final_output: 'You said: and now?' })
     checkLog(await engine.log(thread))
+  })
+
+  test('a webhook is told again after its pause, however far ahead Temporal’s clock is', async () => {
+    const id = 'told'
+    const receiver = await startReceiver((_told, n) => ({ status: n === 1 ? 500 : 200 }))
+    await server.pass(DAY)
+    const row = { id, tenant: 'default', url: receiver.url, description: null, secret: 's', kinds: ['RunFinished' as const] }
+    await store.webhooks.create({ ...row, created_at: Date.now() }, 100)
+    await engine.run(await engine.say('tells', 'hello'))
+    const handle = await engine.client.workflow.start('webhook', {
+      workflowId: `webhook:${id}`,
+      taskQueue: 'weft',
+      args: [{ webhook_id: id }],
+    })
+    await handle.result()
+    const [first, second] = receiver.told
+    expect(receiver.told).toHaveLength(2)
+    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(900)
+    const { events } = await handle.fetchHistory()
+    const calls = (events ?? []).filter(({ activityTaskScheduledEventAttributes: call }) => call != null)
+    expect(calls.length, 'it asks no more often than it must').toBeLessThan(5)
+    await receiver.close()
   })
 })
