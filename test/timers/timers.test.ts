@@ -57,7 +57,7 @@ describe.skipIf(absent !== null)('time that passes', () => {
           logger: { debug() {}, warn() {}, error() {} },
         }),
       }),
-      // The test server knows no search attributes of others.
+      // The test server refuses search attributes that nobody has registered.
       settings: { search_attributes: false, idle_close_ms: IDLE_CLOSE_MS },
     })
   }, FETCH_MS)
