@@ -1,11 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
 /** Tests of workflows drive a real Temporal server; tests of the program start real processes. */
-const ENGINE = ['test/workflow/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/replay/**/*.test.ts']
+const ENGINE = ['test/workflow/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/replay/**/*.test.ts', 'test/timers/**/*.test.ts']
 const PROGRAM = ['test/program/**/*.test.ts', 'test/chaos/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/fuzz/**/*.test.ts']
 
 /** Storms of minutes, for `npm run test:chaos` alone. */
-const STORMS = ['crash-storm', 'hand-over-storm', 'kill-points'].map((name) => `test/chaos/${name}.test.ts`)
+const STORMS = ['crash-storm', 'hand-over-storm', 'kill-points', 'network-storm'].map((name) => `test/chaos/${name}.test.ts`)
 
 /** One after the other: they share two cores with the servers they start. */
 const SEQUENTIAL = { fileParallelism: false, hookTimeout: 60_000 }

@@ -40,7 +40,8 @@ export function createWebhookActivities(deps: WebhookDeps): WebhookActivities {
     async deliverWebhooks({ webhook_id }) {
       const beat = setInterval(() => heartbeat(), HEARTBEAT_MS)
       try {
-        return { next_at: await deliverDue(deps, webhook_id) }
+        const next_at = await deliverDue(deps, webhook_id)
+        return next_at === null ? { next_at } : { next_at, wait_ms: Math.max(0, next_at - Date.now()) }
       } finally {
         clearInterval(beat)
       }

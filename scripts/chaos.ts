@@ -7,6 +7,7 @@ const PARTS: Record<string, string> = {
   storm: 'test/chaos/crash-storm.test.ts',
   points: 'test/chaos/kill-points.test.ts',
   handover: 'test/chaos/hand-over-storm.test.ts',
+  network: 'test/chaos/network-storm.test.ts',
 }
 
 const wanted = process.argv.slice(2)

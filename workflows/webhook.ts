@@ -20,10 +20,11 @@ export async function webhook(input: WebhookInput): Promise<void> {
   setHandler(wake, () => void (woken = true), { description: 'Something new waits to be told.' })
   for (;;) {
     woken = false
-    const { next_at } = await deliverWebhooks(input)
+    const { next_at, wait_ms } = await deliverWebhooks(input)
     if (workflowInfo().historyLength > HISTORY_EVENTS) await continueAsNew<typeof webhook>(input)
     if (woken) continue
     if (next_at === null) return
-    await condition(() => woken, Math.max(1, next_at - Date.now()))
+    // By the worker's clock: where Temporal's is ahead nothing would be due yet, however often this asked.
+    await condition(() => woken, Math.max(1, wait_ms ?? next_at - Date.now()))
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
+import { watchConnection } from './alive.ts'
 import type { LiveBus } from './bus.ts'
 import { createListeners } from './listeners.ts'
 import { packFrames, unpackFrames, type Addressed } from './postgres-payload.ts'
@@ -10,6 +11,8 @@ export type PostgresBusOptions = {
   channel?: string
   /** How long frames are gathered before one round trip sends them, in ms. */
   batch_ms?: number
+  /** How often the connection is asked whether it still stands, in ms; one that is silent twice as long is given up. */
+  alive_ms?: number
   /** Hears of lost connections; they mend themselves. */
   onError?: (error: unknown) => void
 }
@@ -26,7 +29,7 @@ const CONNECT_TIMEOUT_MS = 5_000
  * published while there is no connection are kept up to a bound.
  */
 export function createPostgresBus(options: PostgresBusOptions): LiveBus & { ready: Promise<void> } {
-  const { database_url, channel = 'weft_live', batch_ms = 4, onError = () => {} } = options
+  const { database_url, channel = 'weft_live', batch_ms = 4, alive_ms = 4_000, onError = () => {} } = options
   const origin = randomUUID()
   const listeners = createListeners(onError)
   let client: pg.Client | null = null
@@ -44,8 +47,12 @@ export function createPostgresBus(options: PostgresBusOptions): LiveBus & { read
   async function connect(): Promise<void> {
     const next = new pg.Client({ connectionString: database_url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true })
     next.on('error', onError)
+    let unwatch = (): void => {}
     next.on('end', () => {
-      if (client === next) client = null
+      unwatch()
+      // One that never came to be of use is seen to below, and may end late, when another has taken its place.
+      if (client !== next) return
+      client = null
       reconnect()
     })
     next.on('notification', ({ payload }) => {
@@ -55,14 +62,17 @@ export function createPostgresBus(options: PostgresBusOptions): LiveBus & { read
     })
     try {
       await next.connect()
+      unwatch = watchConnection(next, alive_ms)
       await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`)
     } catch (error) {
+      unwatch()
       onError(error)
       next.end().catch(onError)
       reconnect()
       return
     }
     if (closed) {
+      unwatch()
       await next.end().catch(onError)
       return
     }

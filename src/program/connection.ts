@@ -7,6 +7,18 @@ import { StartError } from '../start-error.ts'
 
 const CONNECT_WAIT_MS = 5_000
 const TENANT: keyof typeof SEARCH_ATTRIBUTES = 'WeftTenant'
+/**
+ * A connection that something on the way has dropped is silent and nothing else, and every command on it waits in vain
+ * until a ping has had no answer. The SDK asks every 30 s and waits 15 s. Servers allow one ping in ten seconds
+ * (`frontend.keepAliveMinTime`) and hang up on whoever asks more often. After an outage the SDK's channel would wait for
+ * up to two minutes before it tries again, and every command would be refused meanwhile.
+ */
+const CHANNEL = {
+  'grpc.keepalive_time_ms': 12_000,
+  'grpc.keepalive_timeout_ms': 4_000,
+  'grpc.initial_reconnect_backoff_ms': 200,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+}
 
 /** How both kinds of the SDK's connections are opened. */
 export type ConnectionOptions = { address: string; tls: TLSConfig | boolean; apiKey?: string }
@@ -20,7 +32,7 @@ export function connectionOptions(settings: TemporalSettings, address: string): 
 /** For the gateway. Throws `StartError` when Temporal does not answer or has no such namespace. */
 export async function openConnection(options: ConnectionOptions, namespace: string): Promise<Connection> {
   try {
-    const connection = await Connection.connect({ ...options, connectTimeout: CONNECT_WAIT_MS })
+    const connection = await Connection.connect({ ...options, channelArgs: CHANNEL, connectTimeout: CONNECT_WAIT_MS })
     await connection.workflowService.describeNamespace({ namespace })
     return connection
   } catch (error) {

@@ -9,13 +9,19 @@ const parsers: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text')) as never,
 }
 
+/** However long a checkout may last: a server that has not connected or answered by then is away (ms). */
+const ANSWER_MS = 3_000
+
 /** A pool for kysely whose every checkout (waiting, connecting, all its statements) ends within `timeout_ms`. */
 export function postgresPool(options: { database_url: string; size: number; timeout_ms: number }): PostgresPool {
   const { timeout_ms } = options
+  const isLong = timeout_ms > ANSWER_MS
   const pool = new pg.Pool({
     connectionString: options.database_url,
     max: options.size,
+    // Of the pool, where a checkout may wait for another one; a connection's own is below.
     connectionTimeoutMillis: timeout_ms,
+    Client: Connecting,
     // The server gives up too, so that nobody's abandoned statement holds a row.
     statement_timeout: timeout_ms,
     idle_in_transaction_session_timeout: timeout_ms * 2,
@@ -31,12 +37,20 @@ export function postgresPool(options: { database_url: string; size: number; time
     connect: async () => {
       const began = Date.now()
       try {
-        return new TimedClient(await pool.connect(), timeout_ms, began)
+        const client = new TimedClient(await pool.connect(), timeout_ms, began)
+        if (isLong) await client.mustAnswer()
+        return client
       } catch (error) {
         throw toStoreError(error)
       }
     },
     end: () => pool.end(),
+  }
+}
+
+class Connecting extends pg.Client {
+  constructor(config: pg.ClientConfig = {}) {
+    super({ ...config, connectionTimeoutMillis: Math.min(config.connectionTimeoutMillis ?? ANSWER_MS, ANSWER_MS) })
   }
 }
 
@@ -51,14 +65,26 @@ class TimedClient implements PostgresPoolClient {
 
   constructor(client: pg.PoolClient, timeout_ms: number, began: number) {
     this.#client = client
-    this.#timer = setTimeout(
-      () => {
-        this.#broken = new StoreUnavailable(`The database did not answer within ${timeout_ms} ms.`)
-        const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
-        connection.stream.destroy()
-      },
-      Math.max(0, timeout_ms - (Date.now() - began)),
-    )
+    this.#timer = setTimeout(() => this.#giveUp(timeout_ms), Math.max(0, timeout_ms - (Date.now() - began)))
+  }
+
+  /** For a connection that may have been dropped on its way while it was idle, before anybody waits a minute for it. */
+  async mustAnswer(): Promise<void> {
+    const timer = setTimeout(() => this.#giveUp(ANSWER_MS), ANSWER_MS)
+    try {
+      await this.query('select 1', [])
+    } catch (error) {
+      this.release()
+      throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #giveUp(after_ms: number): void {
+    this.#broken = new StoreUnavailable(`The database did not answer within ${String(after_ms)} ms.`)
+    const { connection } = this.#client as unknown as { connection: { stream: { destroy(): void } } }
+    connection.stream.destroy()
   }
 
   get processID(): number | undefined {

@@ -5,6 +5,7 @@ import {
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
   type Client,
 } from '@temporalio/client'
 import { ApplicationFailure } from '@temporalio/common'
@@ -25,6 +26,8 @@ export type GatewayOptions = {
 
 /** One try waits so long; the next one, with the same update id, finds the update where it is or brings it to the next execution. */
 const TRY_MS = 2_500
+/** What the SDK may take to tell of a deadline that has passed, which says more than ours. */
+const SDK_MS = 50
 const FIRST_BACKOFF_MS = 20
 const LAST_BACKOFF_MS = 500
 
@@ -42,7 +45,7 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
     for (;;) {
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
-        return await client.connection.withDeadline(until, () => sendOnce(ref, stamped, updateId))
+        return await within(until, () => sendOnce(ref, stamped, updateId))
       } catch (error) {
         if (isUnexpectedTaskFailure(error)) unexpected += 1
         const again = ambiguity(error, unexpected)
@@ -74,6 +77,18 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
     return client.workflow.executeUpdateWithStart<() => Promise<void>, Answer, unknown[]>(type, options)
   }
 
+  /** The SDK's own deadline lets the pause before its next try run to its end, which may be seconds later. */
+  function within<T>(until: number, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const late = (): void => reject(new WorkflowUpdateRPCTimeoutOrCancelledError('Temporal did not answer in time.'))
+      const timer = setTimeout(late, until + SDK_MS - Date.now())
+      client.connection
+        .withDeadline(until, work)
+        .then(resolve, reject)
+        .finally(() => clearTimeout(timer))
+    })
+  }
+
   return {
     send,
     workflowId: workflowIdOf,
@@ -94,7 +109,7 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
       }
     },
     async ping() {
-      await client.connection.withDeadline(Date.now() + 1_000, () => client.workflowService.getSystemInfo({}))
+      await within(Date.now() + 1_000, () => client.workflowService.getSystemInfo({}))
     },
   }
 }

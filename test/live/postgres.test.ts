@@ -4,6 +4,7 @@ import type { LiveFrame } from '../../src/live/bus.ts'
 import { createPostgresBus } from '../../src/live/postgres.ts'
 import { MAX_PAYLOAD_BYTES, packFrames, unpackFrames } from '../../src/live/postgres-payload.ts'
 import { utf8Length } from '../../src/thread/json.ts'
+import { startForgetful } from '../support/forgetful.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { collect, describeBus, event } from './bus-contract.ts'
 
@@ -51,6 +52,23 @@ describe('a Postgres bus whose connection breaks', () => {
     expect(heard.frames.filter(({ type }) => type === 'missed')).toEqual([{ type: 'missed', thread_id: 'x' }])
     await near.close()
     await far.close()
+  })
+
+  it('notices a connection that has gone silent, also when it only listens', async () => {
+    const { host } = new URL(postgres.url)
+    const way = await startForgetful(host)
+    const far = createPostgresBus({ database_url: postgres.url.replace(host, way.address), alive_ms: 300 })
+    const near = createPostgresBus({ database_url: postgres.url })
+    await Promise.all([near.ready, far.ready])
+    const heard = collect(far, 't', 'x')
+    way.forget()
+    near.publish('t', delta(0, 'nobody hears this'))
+    await heard.until(() => heard.frames.some(({ type }) => type === 'missed'))
+    near.publish('t', delta(1, 'again'))
+    await heard.until(() => heard.frames.some(({ type }) => type === 'delta'))
+    expect(heard.frames).toEqual([{ type: 'missed', thread_id: 'x' }, delta(1, 'again')])
+    await Promise.all([near.close(), far.close()])
+    await way.close()
   })
 
   it('neither throws nor waits when there is no server, and closes', async () => {

@@ -81,6 +81,22 @@ describe('PostgreSQL', () => {
     await client.end()
   })
 
+  it('what may take a minute waits for no database that has stopped answering, on connections old or new', async () => {
+    const fresh = await createStore({ database_url: server.url })
+    await store.migrate()
+    server.pause()
+    try {
+      for (const { error, ms } of await Promise.all([store, fresh].map((one) => took(one.migrate())))) {
+        expect(error).toBeInstanceOf(StoreUnavailable)
+        expect(ms).toBeLessThan(4_000)
+      }
+    } finally {
+      server.resume()
+    }
+    expect(await eventually(() => store.migrate())).toEqual({ applied: [] })
+    await fresh.close()
+  }, 20_000)
+
   it('a database that stops answering is unavailable within the timeout, and comes back by itself', async () => {
     const ref = freshRef()
     const epoch = await loadEpoch(store, ref)

@@ -17,17 +17,28 @@ export type Deployment = {
   end(): Promise<void>
 }
 
-export async function deploy(sizes: { apis: number; workers: number }, env: Record<string, string> = {}): Promise<Deployment> {
+/** How each kind of process reaches the servers; by default by their own addresses. */
+export type Ways = (servers: { postgres: string; temporal: string }) => Promise<Record<'api' | 'worker', Record<string, string>>>
+
+const DIRECT: Ways = () => Promise.resolve({ api: {}, worker: {} })
+
+export async function deploy(
+  sizes: { apis: number; workers: number },
+  env: Record<string, string> = {},
+  ways: Ways = DIRECT,
+): Promise<Deployment> {
   const [postgres, temporal] = await Promise.all([startPostgres(), startKillableTemporal()])
+  const way = await ways({ postgres: postgres.url, temporal: temporal.address })
   const place = createPlace()
   const ports = await Promise.all(Array.from({ length: sizes.apis }, freePort))
   const settings = { DATABASE_URL: postgres.url, TEMPORAL_ADDRESS: temporal.address, LOG_LEVEL: 'error', ...env }
   const apis = ports.map(
-    (port, index) => new Slot(`api ${String(index)}`, () => place.start({ ...settings, WEFT_ROLE: 'api', PORT: String(port) })),
+    (port, index) =>
+      new Slot(`api ${String(index)}`, () => place.start({ ...settings, ...way.api, WEFT_ROLE: 'api', PORT: String(port) })),
   )
   const workers = Array.from(
     { length: sizes.workers },
-    (_, index) => new Slot(`worker ${String(index)}`, () => place.start({ ...settings, WEFT_ROLE: 'worker' })),
+    (_, index) => new Slot(`worker ${String(index)}`, () => place.start({ ...settings, ...way.worker, WEFT_ROLE: 'worker' })),
   )
   const slots = [...apis, ...workers]
   const whenUp = async (): Promise<void> => {

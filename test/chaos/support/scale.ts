@@ -6,3 +6,9 @@ export function seed(): number {
   const given = Number(process.env['WEFT_CHAOS_SEED'])
   return Number.isInteger(given) && given > 0 ? given : Math.floor(Math.random() * 1_000_000_000) + 1
 }
+
+/** Whether WEFT_CHAOS_CELLS, if it is there, names this cell of the network's matrix by a part of its name. */
+export function wanted(name: string): boolean {
+  const parts = process.env['WEFT_CHAOS_CELLS']?.split(',') ?? ['']
+  return parts.some((part) => name.includes(part.trim()))
+}

@@ -31,6 +31,8 @@ const GIVE_UP_MS = 180_000
 export class Sender {
   readonly sent: Sent[] = []
   readonly statuses = new Map<string, number>()
+  /** The longest that one request of each kind has waited for its answer (ms). */
+  readonly slowest = new Map<string, number>()
   /** Answers that nobody should ever see. */
   readonly wrong: unknown[] = []
   readonly #urls: readonly string[]
@@ -90,7 +92,9 @@ export class Sender {
 
   async #try(sent: Sent): Promise<{ reply: Reply | null; wait_ms: number }> {
     const headers: Record<string, string> = sent.key === null ? {} : { 'idempotency-key': sent.key }
+    const began = Date.now()
     const answer = await this.#fetch(sent.method, sent.path, sent.body, headers)
+    this.slowest.set(sent.kind, Math.max(this.slowest.get(sent.kind) ?? 0, Date.now() - began))
     const said = `${sent.kind} ${String(answer?.status ?? 'cut off')}`
     this.statuses.set(said, (this.statuses.get(said) ?? 0) + 1)
     if (answer === null) return { reply: null, wait_ms: 200 }

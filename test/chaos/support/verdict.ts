@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { keyedId } from '../../../src/http/idempotency.ts'
 import type { LogEvent } from '../../../src/thread/envelope.ts'
 import { logProblems } from '../../support/check-log.ts'
 import { shownLog } from '../../support/check-everywhere.ts'
-import { createClient } from '../../http/support/client.ts'
+import { createClient, type Client } from '../../http/support/client.ts'
 import type { Kind, Sent } from './sender.ts'
 import { transcriptProblems } from './transcript.ts'
 
@@ -18,6 +19,7 @@ const ROUTES: Record<Kind, string> = {
   interrupt: 'POST /v1/threads/interrupt',
 }
 const AT_ONCE = 8
+const READS = 20
 
 export type Verdict = {
   problems: string[]
@@ -32,7 +34,7 @@ export type Verdict = {
  * answer at most once; every log is in order; every transcript is one that a model takes. The threads must be at rest.
  */
 export async function judge(url: string, sent: readonly Sent[]): Promise<Verdict> {
-  const client = createClient(url)
+  const client = patient(createClient(url))
   const byThread = Map.groupBy(sent, ({ thread_id }) => thread_id)
   const verdict: Verdict = { problems: [], acknowledged: 0, refused: 0, unanswered: 0, applied_unanswered: 0 }
   const waiting = [...byThread]
@@ -48,6 +50,19 @@ export async function judge(url: string, sent: readonly Sent[]): Promise<Verdict
   }
   await Promise.all(Array.from({ length: AT_ONCE }, one))
   return verdict
+}
+
+/** A busy machine may refuse a read for now; that says nothing about what is stored. */
+function patient({ call }: Pick<Client, 'call'>): Pick<Client, 'call'> {
+  return {
+    async call(...request) {
+      for (let attempt = 1; ; attempt++) {
+        const answer = await call(...request)
+        if (answer.status !== 503 || attempt === READS) return answer
+        await sleep(500)
+      }
+    },
+  }
 }
 
 function commandProblems(log: readonly LogEvent[], commands: readonly Sent[], verdict: Verdict): string[] {

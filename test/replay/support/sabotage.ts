@@ -55,8 +55,8 @@ export const SABOTAGE: readonly Sabotage[] = [
   },
   {
     what: 'a webhook is told once more',
-    find: /const \{ next_at \} = await deliverWebhooks\(input\)/,
-    put: 'await deliverWebhooks(input); const { next_at } = await deliverWebhooks(input)',
+    find: /const \{ next_at, wait_ms \} = await deliverWebhooks\(input\)/,
+    put: 'await deliverWebhooks(input); const { next_at, wait_ms } = await deliverWebhooks(input)',
     seen: ['a-webhook-is-told'],
   },
   {

@@ -1,0 +1,14 @@
+import { each, testMatrix } from './support/network-matrix.ts'
+import { LINKS } from './support/network.ts'
+
+/** The short form; `npm run test:chaos -- network` is the long one. */
+testMatrix({
+  lanes: 6,
+  toxic_ms: 2_000,
+  at_rest_within_ms: 30_000,
+  cells: [
+    ...each(['reset', 'half_open', 'outage']),
+    { on: ['api-postgres', 'worker-postgres'], trouble: 'forgotten' },
+    ...['latency', 'slow_close', 'bandwidth'].map((trouble) => ({ on: LINKS, trouble })),
+  ],
+})
