@@ -14,7 +14,7 @@ import type { Answer, RejectionCode } from '../thread/reply.ts'
 import { forgetExecutions } from './forget.ts'
 import { ThreadUnavailable, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
-import { ambiguity, isUnexpectedTaskFailure } from './ambiguity.ts'
+import { ambiguity } from './ambiguity.ts'
 
 export type GatewayOptions = {
   client: Client
@@ -38,19 +38,16 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
     // "not now" would stay. That a command is applied once is the ledger's work.
     const updateId = `${command.command_id ?? 'command'}/${randomUUID()}`
     let backoff = FIRST_BACKOFF_MS
-    let unexpected = 0
     for (;;) {
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
         return await client.connection.withDeadline(until, () => sendOnce(ref, stamped, updateId))
       } catch (error) {
-        if (isUnexpectedTaskFailure(error)) unexpected += 1
-        const again = ambiguity(error, unexpected)
-        if (!again && error instanceof WorkflowUpdateFailedError) return refusal(error)
-        // A thread that hands over under load, or a worker that has come back from standing still, can fail several tasks
-        // in a row. Nothing is wrong with the command then, and the caller may send it again.
-        if (!again && !isUnexpectedTaskFailure(error)) throw error
-        if (!again || Date.now() + backoff >= deadline) {
+        if (!ambiguity(error)) {
+          if (error instanceof WorkflowUpdateFailedError) return refusal(error)
+          throw error
+        }
+        if (Date.now() + backoff >= deadline) {
           throw new ThreadUnavailable(
             'The thread did not answer in time; send the command again with the same Idempotency-Key.',
             { cause: error },

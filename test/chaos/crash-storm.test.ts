@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { randomFrom } from '../streams/support/random.ts'
 import { deploy, type Deployment } from './support/deployment.ts'
+import { portrait } from './support/portrait.ts'
 import { LONG, seed } from './support/scale.ts'
 import { Sender } from './support/sender.ts'
-import { portrait, storm, untilAtRest, type StormPlan } from './support/storm.ts'
+import { storm, untilAtRest, type StormPlan } from './support/storm.ts'
 import { judge } from './support/verdict.ts'
 
 const PLAN: StormPlan = LONG
@@ -50,7 +51,7 @@ test(
       unanswered: `${String(verdict.unanswered)}, of which ${String(verdict.applied_unanswered)} applied`,
       ended_by_themselves: slots.flatMap(({ unasked }) => unasked).length,
     }
-    for (const thread_id of busy.slice(0, 3)) console.log(JSON.stringify(await portrait(sender, thread_id)))
+    for (const thread_id of busy.slice(0, 3)) console.log(await portrait(sender, deployment.temporal.address, thread_id))
     console.log(`crash storm: ${JSON.stringify(figures, null, 1)}`)
     if (sender.wrong.length > 0)
       console.log(

@@ -13,6 +13,7 @@ import { openDatabase } from '../../../src/store/database.ts'
 import { storeOn } from '../../../src/store/index.ts'
 import { createGateway } from '../../../src/temporal/client-gateway.ts'
 import { createThreadWorkflows } from '../../../src/temporal/thread-workflows.ts'
+import { retriesOfCalls } from '../../../src/temporal/retries.ts'
 import { createWorker } from '../../../src/temporal/worker.ts'
 import { argumentsCheck } from '../../../src/program/agents.ts'
 import type { ThreadSettings } from '../../../src/thread/state.ts'
@@ -44,7 +45,7 @@ const store = {
   conversation: points.wrap('conversation', plain.conversation),
 }
 const bus = points.wrap('bus', createInProcessBus())
-const connection = await Connection.connect({ address })
+const connection = await Connection.connect({ address, interceptors: retriesOfCalls() })
 const client = new Client({ connection })
 const gateway = points.wrap('gateway', createGateway({ client, timeout_ms: 5_000, task_queue }))
 const agents = await createRegistry(checkConfig(defaultConfig, 'test'), NO_PROVIDERS)

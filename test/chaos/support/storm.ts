@@ -112,12 +112,3 @@ async function isAtRest(sender: Sender, thread_id: string): Promise<boolean> {
   const { active_run } = await sender.read(`/v1/threads/${thread_id}/runs/active`)
   return active_run?.waiting?.tickets?.length > 0
 }
-
-/** What one wants to see of a thread that does not come to rest. */
-export async function portrait(sender: Sender, thread_id: string): Promise<object> {
-  const thread = await sender.read(`/v1/threads/${thread_id}`)
-  const pending = await sender.read(`/v1/threads/${thread_id}/pending`)
-  const active = await sender.read(`/v1/threads/${thread_id}/runs/active`)
-  const { items } = await sender.read(`/v1/threads/${thread_id}/events?limit=200`)
-  return { thread, pending, active, events: items.slice(-25) }
-}
