@@ -10,6 +10,7 @@ export type SweepOptions = {
   /** Between two looks (ms). */
   interval_ms: number
   log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
+  task_queue?: string
 }
 
 const PAGE = 200
@@ -22,11 +23,11 @@ const SETTLED_MS = 2_000
  * deleted. Looks once at the start and then again and again.
  * Returns the way to stop.
  */
-export function startSweep({ store, client, interval_ms, log }: SweepOptions): () => Promise<void> {
+export function startSweep({ store, client, interval_ms, log, task_queue = TASK_QUEUE }: SweepOptions): () => Promise<void> {
   let stopped = false
   const look = async (): Promise<void> => {
     try {
-      const woken = await sweep(store, client, () => stopped)
+      const woken = await sweep(store, client, task_queue, () => stopped)
       await forgetDeleted(store, client, () => stopped)
       if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
     } catch (error) {
@@ -47,11 +48,11 @@ export function startSweep({ store, client, interval_ms, log }: SweepOptions): (
   }
 }
 
-async function sweep(store: Store, client: Client, stopped: () => boolean): Promise<number> {
+async function sweep(store: Store, client: Client, task_queue: string, stopped: () => boolean): Promise<number> {
   let woken = 0
   for await (const { tenant, id } of openThreads(store)) {
     if (stopped()) break
-    if (await wakeIfGone(client, { tenant, thread_id: id }, TASK_QUEUE)) woken += 1
+    if (await wakeIfGone(client, { tenant, thread_id: id }, task_queue)) woken += 1
   }
   return woken
 }

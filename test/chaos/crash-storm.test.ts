@@ -4,7 +4,7 @@ import { deploy, type Deployment } from './support/deployment.ts'
 import { portrait } from './support/portrait.ts'
 import { LONG, seed } from './support/scale.ts'
 import { Sender } from './support/sender.ts'
-import { storm, untilAtRest, type StormPlan } from './support/storm.ts'
+import { storm, threadsWaiting, untilAtRest, type StormPlan } from './support/storm.ts'
 import { judge } from './support/verdict.ts'
 
 const PLAN: StormPlan = LONG
@@ -34,6 +34,7 @@ test(
     const busy = await untilAtRest(sender, threads, GIVE_UP_MS)
     const recovered_ms = Date.now() - last_kill
     await deployment.whenUp()
+    const waiting = await threadsWaiting(sender, threads)
     const verdict = await judge(deployment.urls[0] ?? '', sender.sent)
 
     const slots = [...deployment.apis, ...deployment.workers]
@@ -42,6 +43,7 @@ test(
       commands: sender.settled,
       storm_s: Math.round((answered - began) / 1_000),
       recovered_ms,
+      waiting_for_a_person: `${String(waiting.length)}, of which ${String(waiting.filter(({ queued }) => queued > 0).length)} with messages behind`,
       killed: killed.map(({ target, settled }) => `${target}@${String(settled)}`).join(' '),
       tries: sender.sent.reduce((sum, { tries }) => sum + tries, 0),
       slowest_command_ms: Math.max(...sender.sent.map((sent) => sent.ended - sent.began)),

@@ -112,3 +112,17 @@ async function isAtRest(sender: Sender, thread_id: string): Promise<boolean> {
   const { active_run } = await sender.read(`/v1/threads/${thread_id}/runs/active`)
   return active_run?.waiting?.tickets?.length > 0
 }
+
+/** Threads whose run waits for a person, each with how many messages are queued behind it. */
+export async function threadsWaiting(
+  sender: Sender,
+  threads: readonly string[],
+): Promise<{ thread_id: string; queued: number }[]> {
+  const waiting: { thread_id: string; queued: number }[] = []
+  for (const thread_id of threads) {
+    const thread = await sender.read(`/v1/threads/${thread_id}`)
+    if (thread?.status !== 'waiting') continue
+    waiting.push({ thread_id, queued: (await sender.read(`/v1/threads/${thread_id}/pending`))?.total ?? 0 })
+  }
+  return waiting
+}
