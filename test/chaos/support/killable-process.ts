@@ -33,6 +33,8 @@ export type KillableSettings = {
   name: string
   port: number
   armed: KillPoint | null
+  /** To find out what changes the database. */
+  survey: boolean
   file: string
 }
 

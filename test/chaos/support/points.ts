@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { appendFileSync } from 'node:fs'
+import { sql } from 'kysely'
 import type { Database } from '../../../src/store/database.ts'
+import type { Db, Tx } from '../../../src/store/schema.ts'
 import { onWrite } from './writes.ts'
 
 /** Where a process is to die: before or after the first call of one method, or of a transaction in it. */
@@ -18,11 +20,13 @@ export class Points {
   readonly declared: string[] = []
   readonly #armed: KillPoint | null
   readonly #file: string
+  readonly #survey: boolean
   readonly #call = new AsyncLocalStorage<Call>()
   readonly #noted = new Set<string>()
 
-  constructor({ armed, file }: { armed: KillPoint | null; file: string }) {
+  constructor({ armed, file, survey }: { armed: KillPoint | null; file: string; survey: boolean }) {
     this.#armed = armed
+    this.#survey = survey
     this.#file = file
   }
 
@@ -42,19 +46,35 @@ export class Points {
     return wrapped as T
   }
 
-  /** Each transaction is a point of the method that it is in; a statement that changes something is noted for all that it is in. */
+  /**
+   * Each transaction is a point of the method that it is in. In a survey it is found out what changes anything: by the
+   * statements, and by asking the database after each piece of work, since a statement may call a function that writes.
+   */
   wrapDatabase(database: Database): Database {
-    const wrote = (): void => {
-      for (let call = this.#call.getStore() ?? null; call !== null; call = call.outer) this.#note('wrote', call.point)
-    }
     const inside = (): string => `${this.#call.getStore()?.point ?? 'database'} (transaction)`
+    const asked = <T>(work: (tx: Tx) => Promise<T>): ((tx: Tx) => Promise<T>) => {
+      if (!this.#survey) return work
+      return async (tx) => {
+        const result = await work(onWrite(tx, () => this.#wrote()))
+        if (await hasNumber(tx)) this.#wrote()
+        return result
+      }
+    }
+    const visited = <T>(begin: () => Promise<T>): Promise<T> => this.#visit(inside(), begin) as Promise<T>
     return {
-      run: (work) => database.run((db) => work(onWrite(db, wrote))),
-      transaction: (work) =>
-        this.#visit(inside(), () => database.transaction((tx) => work(onWrite(tx, wrote)))) as ReturnType<typeof work>,
-      long: (work) => this.#visit(inside(), () => database.long((tx) => work(onWrite(tx, wrote)))) as ReturnType<typeof work>,
+      // A number is given out within a transaction only, so a survey makes one of every piece of work.
+      run: (work) =>
+        this.#survey
+          ? database.transaction(asked((tx) => work(watched(tx, (inner) => visited(() => inner(tx))))))
+          : database.run((db) => work(watched(db, (inner) => visited(() => db.transaction().execute(inner))))),
+      transaction: (work) => visited(() => database.transaction(asked(work))),
+      long: (work) => visited(() => database.long(asked(work))),
       close: () => database.close(),
     }
+  }
+
+  #wrote(): void {
+    for (let call = this.#call.getStore() ?? null; call !== null; call = call.outer) this.#note('wrote', call.point)
   }
 
   #visit(point: string, call: () => unknown): unknown {
@@ -87,4 +107,21 @@ export class Points {
     this.#noted.add(line)
     appendFileSync(this.#file, `${line}\n`)
   }
+}
+
+/** The database gives a number to a transaction only when it changes something. */
+async function hasNumber(tx: Tx): Promise<boolean> {
+  const { rows } = await sql<{ there: boolean }>`select pg_current_xact_id_if_assigned() is not null as there`.execute(tx)
+  return rows[0]?.there === true
+}
+
+/** The same way to the tables, but for how a transaction is begun in it. */
+function watched(db: Db, begin: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>): Db {
+  return new Proxy(db, {
+    get: (target, key) => {
+      if (key === 'transaction') return () => ({ execute: begin })
+      const value: unknown = Reflect.get(target, key)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 }

@@ -10,7 +10,7 @@ export function wrapStore(points: Points, store: Store): Store {
   })
 }
 
-/** Ports that are nothing but the database: a method of them that was only seen to read has no effect to be cut off. */
-export function isOfStore(point: string): boolean {
-  return !/^(bus|gateway|reconciler|waker|workflows|activities)\./.test(point)
+/** Groups of rows, which do nothing but with the database: a method of them that has only read has no effect to be cut off. */
+export function isOfRows(point: string): boolean {
+  return !/^(store|bus|gateway|reconciler|waker|workflows|activities)\./.test(point)
 }

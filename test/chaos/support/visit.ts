@@ -46,7 +46,7 @@ export async function visit(
   name: string,
   armed: KillPoint | null,
   random: () => number,
-  wait: (file: string, declared: string[]) => Promise<void> = async () => {},
+  survey?: (file: string, declared: string[]) => Promise<void>,
 ): Promise<Visit> {
   const began = Date.now()
   const file = join(place.dir, name)
@@ -58,8 +58,18 @@ export async function visit(
   const signals: string[] = []
   let declared: string[] = []
   let ending = false
+  const broken = Promise.withResolvers<never>()
+  broken.promise.catch(() => undefined)
   const start = (where: KillPoint | null): Killable => {
-    const one = startKillable({ database_url, temporal: place.temporal, name, port, armed: where, file })
+    const one = startKillable({
+      database_url,
+      temporal: place.temporal,
+      name,
+      port,
+      armed: where,
+      survey: survey !== undefined,
+      file,
+    })
     place.living.add(one)
     void one.ready.then((all) => (declared = all ?? declared))
     void one.ended.then(({ signal, code, stderr }) => {
@@ -67,6 +77,7 @@ export async function visit(
       if (ending) return
       signals.push(signal ?? `exit code ${String(code)}: ${stderr}`)
       if (signal === 'SIGKILL') current = start(null)
+      else broken.reject(new Error(`${name} ended otherwise: ${signals.join()}`))
     })
     return one
   }
@@ -77,7 +88,7 @@ export async function visit(
 
   const sender = new Sender([url], random)
   const told = place.receiver.told.length
-  await tour(sender, name, place.receiver)
+  await Promise.race([tour(sender, name, place.receiver), broken.promise])
   await unheard(sender, name)
   if ((await untilAtRest(sender, [name], REST_MS)).length > 0) problems.push('it did not come to rest')
   const decide = await waitForPerson(sender, name)
@@ -89,7 +100,7 @@ export async function visit(
   problems.push(...(await judge(url, sender.sent, name)).problems)
   problems.push(...(await untilTold(sender, place, name, told)))
   await keys(sender)
-  await wait(file, declared)
+  await survey?.(file, declared)
   const last = current
   last.close()
   await last.ended

@@ -3,7 +3,7 @@ import type { KyselyPlugin, RootOperationNode } from 'kysely'
 const CHANGES = new Set(['InsertQueryNode', 'UpdateQueryNode', 'DeleteQueryNode', 'MergeQueryNode'])
 const CHANGING = /\b(insert|delete|truncate|create|alter|drop|notify|nextval|(?<!for (no key )?)update)\b/i
 
-/** The same way to the tables, which tells of every statement that changes something: a read is what never does. */
+/** The same way to the tables, which tells of every statement that is there to change something, should it find nothing to change. */
 export function onWrite<T extends { withPlugin(plugin: KyselyPlugin): unknown }>(db: T, wrote: () => void): T {
   const plugin: KyselyPlugin = {
     transformQuery({ node }) {
