@@ -12,7 +12,7 @@ import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Answer, RejectionCode } from '../thread/reply.ts'
 import { forgetExecutions } from './forget.ts'
-import { ThreadUnavailable, type ThreadGateway } from './gateway.ts'
+import { ThreadUnavailable, type Delivered, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
 import { ambiguity } from './ambiguity.ts'
 
@@ -30,7 +30,7 @@ const LAST_BACKOFF_MS = 500
 
 /** The gateway over a Temporal client. Retries with one id until it has an answer or its time is up. */
 export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: GatewayOptions): ThreadGateway {
-  async function send(ref: ThreadRef, command: Command): Promise<Answer> {
+  async function send(ref: ThreadRef, command: Command): Promise<Delivered> {
     const deadline = Date.now() + timeout_ms
     // Ids of what the command creates carry this time, so it is the same in every try.
     const stamped = { sent_at: Date.now(), ...command }
@@ -38,13 +38,14 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
     // "not now" would stay. That a command is applied once is the ledger's work.
     const updateId = `${command.command_id ?? 'command'}/${randomUUID()}`
     let backoff = FIRST_BACKOFF_MS
-    for (;;) {
+    for (let repeated = false; ; repeated = true) {
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
-        return await client.connection.withDeadline(until, () => sendOnce(ref, stamped, updateId))
+        const answer = await client.connection.withDeadline(until, () => sendOnce(ref, stamped, updateId))
+        return { ...answer, repeated, delivery_id: updateId }
       } catch (error) {
         if (!ambiguity(error)) {
-          if (error instanceof WorkflowUpdateFailedError) return refusal(error)
+          if (error instanceof WorkflowUpdateFailedError) return { ...refusal(error), repeated, delivery_id: updateId }
           throw error
         }
         if (Date.now() + backoff >= deadline) {

@@ -36,6 +36,21 @@ export async function portrait(sender: Sender, temporal: string, thread_id: stri
   }
 }
 
+/** Prints the portrait of each thread whose client has waited too long for an answer, once. Returns the way to stop. */
+export function watchForSilence(sender: Sender, temporal: string, longest_ms: number): () => void {
+  const shown = new Set<string>()
+  const look = async (): Promise<void> => {
+    const silent = sender.sent.filter(({ began, ended }) => ended === 0 && Date.now() - began > longest_ms)
+    for (const { thread_id } of silent) {
+      if (shown.has(thread_id)) continue
+      shown.add(thread_id)
+      console.log(`No answer for ${String(longest_ms)} ms: ${await portrait(sender, temporal, thread_id).catch(String)}`)
+    }
+  }
+  const timer = setInterval(() => void look(), 5_000)
+  return () => clearInterval(timer)
+}
+
 async function lastEvents(sender: Sender, path: string): Promise<string[]> {
   const lines: string[] = []
   for (let cursor = ''; ;) {
