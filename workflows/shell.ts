@@ -4,7 +4,7 @@ import { next, type Next } from '../src/thread/next.ts'
 import type { Report, ThreadRef } from '../src/thread/ports.ts'
 import { reject, type Answer } from '../src/thread/reply.ts'
 import type { Reconciled } from '../src/thread/repair/ports.ts'
-import { beyond, mustAdopt } from '../src/thread/rules/adopt.ts'
+import { beyond, isBehind, mustAdopt } from '../src/thread/rules/adopt.ts'
 import { fromPredecessor } from '../src/thread/state-init.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 import { detailsView } from '../src/thread/view.ts'
@@ -31,6 +31,8 @@ export class ThreadShell {
   #deleted = false
   /** The store knows better than this thread: see `reconcile`. */
   #doubted = false
+  /** The store knows more than this thread: likewise. */
+  #behind = false
   #lastAdopted: Pick<Reconciled, 'known_seq' | 'store_seq' | 'pending_ids'> | null = null
   /** Something has changed since the loop last looked. */
   #changed = false
@@ -89,9 +91,14 @@ export class ThreadShell {
 
   /**
    * A repair tells how far the store's log goes. Where this thread knows more than the store, or has found it out of
-   * step, it takes the store's word; any other thread stays as it is.
+   * step, it takes the store's word; one that knows less has lost a task with what had come in, and loads the rest. Any
+   * other thread stays as it is.
    */
   async reconcile(last_seq: number): Promise<Reconciled> {
+    if (this.#state !== null && isBehind(this.#state, last_seq)) {
+      this.#behind = true
+      this.#changed = true
+    }
     if (this.#state === null || !mustAdopt(this.#state, last_seq)) return this.#reconciled(false)
     this.#doubted = true
     this.#changed = true
@@ -154,8 +161,9 @@ export class ThreadShell {
   async #loop(): Promise<void> {
     for (;;) {
       this.#changed = false
-      if (this.#persister.lost) {
+      if (this.#persister.lost || (this.#behind && !this.#persister.writing)) {
         this.#persister.lost = false
+        this.#behind = false
         await this.#load()
       }
       if (this.#state === null) return

@@ -3,10 +3,10 @@ import type { Decider } from '../thread/event.ts'
 import { isObject, type JsonObject } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
-import type { Rejection, RejectionCode, Reply } from '../thread/reply.ts'
+import type { Answer, Rejection, RejectionCode, Reply } from '../thread/reply.ts'
 import { isKnown } from '../auth/principal.ts'
 import { noteFacts } from '../log/facts.ts'
-import { ThreadUnavailable } from '../temporal/gateway.ts'
+import { ThreadUnavailable, type Delivered } from '../temporal/gateway.ts'
 import { bodyHash, keyedId, repeatId } from './idempotency.ts'
 import type { HttpContext } from './options.ts'
 import { HttpProblem, PROBLEMS, type ProblemCode } from './problems.ts'
@@ -44,10 +44,11 @@ export async function sendCommand<T>(
   try {
     const known = await knownAnswer(context, ref, command, options)
     if (known !== null) return known as Sent<unknown> as Sent<T>
-    const answer = await withDeadline(
+    const said = await withDeadline(
       context,
       context.gateway.send(ref, { ...command, ...keyed(ref.tenant, options), origin: 'http' }, options.delivery_id),
     )
+    const answer = await asStored(context, ref, command, options, said)
     const { event_seq } = answer
     if (answer.ok || TOLD_BY_THE_STORE.has(answer.rejection.code))
       await waitUntilStored(context, { thread_id: ref.thread_id, event_seq, deadline, inbox })
@@ -102,6 +103,27 @@ async function knownAnswer(
   throw new HttpProblem('message_id_conflict', `Message id ${names} is in use already; give each message an id of its own.`, {
     message_ids: taken,
   })
+}
+
+/**
+ * What holds of an answer: where the store has another to the same command already, that one (see `Delivered`). A
+ * refusal is always looked up, since it costs little and "it was not done" must not be said of what was.
+ */
+async function asStored(
+  context: HttpContext,
+  ref: ThreadRef,
+  command: Command,
+  { route, key }: SendOptions,
+  { repeated = false, delivery_id, ...answer }: Delivered,
+): Promise<Answer> {
+  if (answer.ok && !repeated) return answer
+  const id = repeatId(ref.tenant, route, key, command) ?? delivery_id
+  if (id === undefined) return answer
+  const kept = await context.store.engine.findCommand(ref, id).catch((error: unknown) => {
+    if (repeated) throw error
+    return null
+  })
+  return kept === null || kept.body_hash !== bodyHash(command) ? answer : { ...answer, ...kept.reply }
 }
 
 /** What tells a repeat came with something else before. `refusal`: the thread's own word, for what has no name here. */

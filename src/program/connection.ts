@@ -3,6 +3,7 @@ import { Connection, type TLSConfig } from '@temporalio/client'
 import { NativeConnection } from '@temporalio/worker'
 import type { PemSource, TemporalSettings } from '../config.ts'
 import { SEARCH_ATTRIBUTES } from '../temporal/embedded/arguments.ts'
+import { retriesOfCalls } from '../temporal/retries.ts'
 import { StartError } from '../start-error.ts'
 
 const CONNECT_WAIT_MS = 5_000
@@ -32,7 +33,12 @@ export function connectionOptions(settings: TemporalSettings, address: string): 
 /** For the gateway. Throws `StartError` when Temporal does not answer or has no such namespace. */
 export async function openConnection(options: ConnectionOptions, namespace: string): Promise<Connection> {
   try {
-    const connection = await Connection.connect({ ...options, channelArgs: CHANNEL, connectTimeout: CONNECT_WAIT_MS })
+    const connection = await Connection.connect({
+      ...options,
+      channelArgs: CHANNEL,
+      connectTimeout: CONNECT_WAIT_MS,
+      interceptors: retriesOfCalls(),
+    })
     await connection.workflowService.describeNamespace({ namespace })
     return connection
   } catch (error) {

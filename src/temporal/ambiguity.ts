@@ -19,15 +19,12 @@ const status = {
   UNAVAILABLE: 14,
 } as const
 
-/** A send that fails so this often is not ambiguous any more: an oversize payload reads the same. */
-const MAX_UNEXPECTED = 3
-
 /**
  * Whether an error leaves it open what became of a command, so that it is sent again with its id. Around a thread's
  * closing and its hand-over to a new execution the server answers so for updates that it has applied, and for some
- * that it has not; the thread's ledger makes the difference harmless. `unexpected` counts code 9 so far.
+ * that it has not; the thread's ledger makes the difference harmless.
  */
-export function ambiguity(error: unknown, unexpected: number): boolean {
+export function ambiguity(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || error instanceof WorkflowNotFoundError) return true
   if (error instanceof WorkflowUpdateFailedError) return closedUnderway(error)
   const service = grpcError(error)
@@ -43,17 +40,13 @@ export function ambiguity(error: unknown, unexpected: number): boolean {
     case status.INTERNAL:
     // The execution that took the update has closed in between: the next send starts or finds its successor.
     case status.NOT_FOUND:
-      return true
+    // A workflow task failed under the update: mostly one that was to hand over while a signal came in. Under load several
+    // fail in a row, and nothing is wrong with the command.
     case status.FAILED_PRECONDITION:
-      return unexpected <= MAX_UNEXPECTED
+      return true
     default:
       return false
   }
-}
-
-/** The server's word for a workflow task that failed under the update: mostly one that was closing its execution. */
-export function isUnexpectedTaskFailure(error: unknown): boolean {
-  return grpcError(error)?.code === status.FAILED_PRECONDITION
 }
 
 /** The execution closed while the update was in it; the next one has the ledger. */

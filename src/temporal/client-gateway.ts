@@ -13,9 +13,9 @@ import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Answer, RejectionCode } from '../thread/reply.ts'
 import { forgetExecutions } from './forget.ts'
-import { ThreadUnavailable, type ThreadGateway } from './gateway.ts'
+import { ThreadUnavailable, type Delivered, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
-import { ambiguity, isUnexpectedTaskFailure } from './ambiguity.ts'
+import { ambiguity } from './ambiguity.ts'
 
 export type GatewayOptions = {
   client: Client
@@ -33,7 +33,7 @@ const LAST_BACKOFF_MS = 500
 
 /** The gateway over a Temporal client. Retries with one id until it has an answer or its time is up. */
 export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: GatewayOptions): ThreadGateway {
-  async function send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Answer> {
+  async function send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Delivered> {
     const deadline = Date.now() + timeout_ms
     // Ids of what the command creates carry this time, so it is the same in every try.
     const stamped = { sent_at: Date.now(), ...command }
@@ -41,19 +41,17 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
     // "not now" would stay. That a command is applied once is the ledger's work.
     const updateId = delivery_id ?? `${command.command_id ?? 'command'}/${randomUUID()}`
     let backoff = FIRST_BACKOFF_MS
-    let unexpected = 0
-    for (;;) {
+    for (let repeated = false; ; repeated = true) {
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
-        return await within(until, () => sendOnce(ref, stamped, updateId))
+        const answer = await within(until, () => sendOnce(ref, stamped, updateId))
+        return { ...answer, repeated, delivery_id: updateId }
       } catch (error) {
-        if (isUnexpectedTaskFailure(error)) unexpected += 1
-        const again = ambiguity(error, unexpected)
-        if (!again && error instanceof WorkflowUpdateFailedError) return refusal(error)
-        // A thread that hands over under load, or a worker that has come back from standing still, can fail several tasks
-        // in a row. Nothing is wrong with the command then, and the caller may send it again.
-        if (!again && !isUnexpectedTaskFailure(error)) throw error
-        if (!again || Date.now() + backoff >= deadline) {
+        if (!ambiguity(error)) {
+          if (error instanceof WorkflowUpdateFailedError) return { ...refusal(error), repeated, delivery_id: updateId }
+          throw error
+        }
+        if (Date.now() + backoff >= deadline) {
           throw new ThreadUnavailable(
             'The thread did not answer in time; send the command again with the same Idempotency-Key.',
             { cause: error },

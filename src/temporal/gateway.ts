@@ -4,6 +4,13 @@ import type { ReconcileStatus } from '../thread/repair/ports.ts'
 import type { Answer } from '../thread/reply.ts'
 
 /**
+ * An answer as it came back. `repeated`: the command was sent more than once. An earlier try may have been applied and
+ * stored by a worker that died with the task; the task that does it again can see other input before the command and
+ * answer otherwise, and what is stored is what holds. `delivery_id`: what the thread knows a command by that has no id.
+ */
+export type Delivered = Answer & { repeated?: boolean; delivery_id?: string }
+
+/**
  * The way from any protocol to a thread. It hides whether the thread's workflow runs, has closed or never was, and
  * everything that is ambiguous about sending to it: a command with an id is applied once, however often it is sent.
  */
@@ -15,7 +22,7 @@ export interface ThreadGateway {
    * `command_id` is safe. `delivery_id`: no other delivery's; the log names it as the cause of what the command does, if
    * neither a command id nor what the command names is one.
    */
-  send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Answer>
+  send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Delivered>
   /** Ends the workflow of a deleted thread, if it runs. */
   terminate(ref: ThreadRef, reason: string): Promise<void>
   /** Has the engine delete all that it keeps of a deleted thread. What it does not now, a worker sees to later. */

@@ -2,7 +2,9 @@ import type { Client } from '@temporalio/client'
 import type { OpenThread, Store } from '../store/store.ts'
 import { forgetDeleted } from './forget.ts'
 import { TASK_QUEUE } from './names.ts'
-import { wakeIfGone } from './thread-workflows.ts'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { ThreadWorkflows } from '../thread/repair/ports.ts'
+import { createThreadWorkflows } from './thread-workflows.ts'
 
 export type SweepOptions = {
   store: Store
@@ -10,25 +12,33 @@ export type SweepOptions = {
   /** Between two looks (ms). */
   interval_ms: number
   log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
+  task_queue?: string
 }
 
 const PAGE = 200
 /** A thread that has changed so lately has a workflow that is at work on it (ms). */
 const SETTLED_MS = 2_000
+/** One that has not changed for longer may have lost a task, which is given out again after four seconds (ms). */
+const STILL_MS = 5_000
+/** Between two looks at threads that have stood still only lately, and how lately that is (ms). */
+const SOON_MS = 5_000
+const LATELY_MS = 60_000
+/** Threads that are asked at once. */
+const AT_ONCE = 8
 
 /**
  * Wakes threads that have something to do and no workflow: it was terminated, or the engine's data are gone. A
- * message that is held back is something to do too: its hold ends. And has the engine forget threads that were
- * deleted. Looks once at the start and then again and again.
+ * message that is held back is something to do too: its hold ends. Tells threads that stand still if the store is ahead
+ * of them. And has the engine forget threads that were deleted. Looks once at the start and then again and again.
  * Returns the way to stop.
  */
-export function startSweep({ store, client, interval_ms, log }: SweepOptions): () => Promise<void> {
+export function startSweep({ store, client, interval_ms, log, task_queue = TASK_QUEUE }: SweepOptions): () => Promise<void> {
   let stopped = false
-  const look = async (): Promise<void> => {
+  const threads = createThreadWorkflows(client, task_queue)
+  const asked: Asked = new Map()
+  const guarded = async (look: () => Promise<void>): Promise<void> => {
     try {
-      const woken = await sweep(store, client, () => stopped)
-      await forgetDeleted(store, client, () => stopped)
-      if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
+      await look()
     } catch (error) {
       log.warn(
         { error: error instanceof Error ? error.message : String(error) },
@@ -36,29 +46,98 @@ export function startSweep({ store, client, interval_ms, log }: SweepOptions): (
       )
     }
   }
-  let current = look()
-  const timer = setInterval(() => {
-    current = current.then(() => (stopped ? undefined : look()))
-  }, interval_ms)
+  const everything = async (): Promise<void> => {
+    const woken = await sweep(store, threads, () => stopped)
+    await forgetDeleted(store, client, () => stopped)
+    if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
+    await still(0)
+  }
+  const still = async (changed_after: number): Promise<void> => {
+    const told = await tellThoseBehind(store, threads, { asked, changed_after }, () => stopped)
+    if (told > 0) log.info({ threads: told }, 'Told threads that the store was ahead of them.')
+  }
+  const again = (look: () => Promise<void>, every_ms: number): (() => Promise<void>) => {
+    let current = guarded(look)
+    const timer = setInterval(() => {
+      current = current.then(() => (stopped ? undefined : guarded(look)))
+    }, every_ms)
+    return async () => {
+      clearInterval(timer)
+      await current
+    }
+  }
+  const looks = [again(everything, interval_ms), again(() => still(Date.now() - LATELY_MS), Math.min(interval_ms, SOON_MS))]
   return async () => {
     stopped = true
-    clearInterval(timer)
-    await current
+    await Promise.all(looks.map((stop) => stop()))
   }
 }
 
-async function sweep(store: Store, client: Client, stopped: () => boolean): Promise<number> {
+async function sweep(store: Store, threads: ThreadWorkflows, stopped: () => boolean): Promise<number> {
   let woken = 0
-  for await (const { tenant, id } of openThreads(store)) {
+  for await (const { tenant, id } of openThreads(store, { before: Date.now() - SETTLED_MS })) {
     if (stopped()) break
-    if (await wakeIfGone(client, { tenant, thread_id: id }, TASK_QUEUE)) woken += 1
+    if (await threads.wake({ tenant, thread_id: id })) woken += 1
   }
   return woken
 }
 
-async function* openThreads(store: Store): AsyncGenerator<OpenThread> {
-  const updated_before = Date.now() - SETTLED_MS
-  let after: OpenThread | undefined
+/** When a thread was last changed that has been asked since. */
+type Asked = Map<string, number>
+
+/**
+ * A worker that dies after a task has written, and before the task is done, takes with it what only that task knew: an
+ * update that nobody sends again. The store then has a run that is open, and its thread knows nothing of it. So each
+ * thread that has something to do and stands still is asked once how far it knows its log.
+ */
+async function tellThoseBehind(
+  store: Store,
+  threads: ThreadWorkflows,
+  { asked, changed_after }: { asked: Asked; changed_after: number },
+  stopped: () => boolean,
+): Promise<number> {
+  const waiting: (ThreadRef & { updated_at: number })[] = []
+  const seen = new Set<string>()
+  for await (const { tenant, id, status, updated_at } of openThreads(store, {
+    before: Date.now() - STILL_MS,
+    after: changed_after,
+  })) {
+    seen.add(`${tenant}/${id}`)
+    // One that waits for a person stands still by right, for days perhaps, and its next command tells it.
+    if (status !== 'waiting' && asked.get(`${tenant}/${id}`) !== updated_at) waiting.push({ tenant, thread_id: id, updated_at })
+  }
+  if (changed_after === 0) for (const key of asked.keys()) if (!seen.has(key)) asked.delete(key)
+  let told = 0
+  const one = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined && !stopped(); next = waiting.shift()) {
+      const { updated_at, ...ref } = next
+      const behind = await tellIfBehind(store, threads, ref)
+      if (behind === null) continue
+      asked.set(`${ref.tenant}/${ref.thread_id}`, updated_at)
+      if (behind) told += 1
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, one))
+  return told
+}
+
+/** Null: it did not answer. */
+async function tellIfBehind(store: Store, threads: ThreadWorkflows, ref: ThreadRef): Promise<boolean | null> {
+  // Read before the thread is asked: a healthy one is never behind this.
+  const row = await store.threads.get(ref.tenant, ref.thread_id)
+  if (row === null || row === 'deleted') return false
+  const live = await threads.view(ref)
+  if (live === null) return null
+  if (live.event_seq >= row.last_seq) return false
+  // It judges for itself, and may know more by now.
+  return (await threads.reconcile(ref, row.last_seq)) === null ? null : true
+}
+
+/** Threads whose last change was before a moment, and after another. */
+async function* openThreads(store: Store, when: { before: number; after?: number }): AsyncGenerator<OpenThread> {
+  const updated_before = when.before
+  let after: OpenThread | undefined =
+    when.after === undefined ? undefined : { tenant: '', id: '', status: '', updated_at: when.after }
   for (;;) {
     const page = await store.threads.listOpen({ updated_before, limit: PAGE, ...(after === undefined ? {} : { after }) })
     yield* page

@@ -34,7 +34,8 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
     async view(ref) {
       const answer = await ask<ThreadAnswer>(ref, 'thread')
       if (answer === null || 'loading' in answer) return null
-      return { stored_seq: answer.event_seq - answer.unstored_events, needs_reconcile: answer.needs_reconcile }
+      const { event_seq, unstored_events, needs_reconcile } = answer
+      return { event_seq, stored_seq: event_seq - unstored_events, needs_reconcile }
     },
     async snapshot(ref) {
       const answer = await ask<SnapshotAnswer>(ref, 'snapshot')

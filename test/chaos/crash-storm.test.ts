@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { randomFrom } from '../streams/support/random.ts'
 import { deploy, type Deployment } from './support/deployment.ts'
+import { portrait, watchForSilence } from './support/portrait.ts'
 import { LONG, seed } from './support/scale.ts'
 import { Sender } from './support/sender.ts'
-import { portrait, storm, untilAtRest, type StormPlan } from './support/storm.ts'
+import { storm, threadsWaiting, untilAtRest, type StormPlan } from './support/storm.ts'
 import { judge } from './support/verdict.ts'
 
 const PLAN: StormPlan = LONG
@@ -11,6 +12,8 @@ const PLAN: StormPlan = LONG
   : { threads: 100, commands: 4, lanes: 24, kills: { worker: 2, api: 2, temporal: 2, postgres: 2 } }
 const RECOVERED_WITHIN_MS = 30_000
 const GIVE_UP_MS = 120_000
+/** Whoever has waited so long for an answer may be waiting for a thread that hangs. */
+const SILENCE_MS = 60_000
 
 let deployment: Deployment
 beforeAll(async () => {
@@ -27,12 +30,14 @@ test(
     const random = randomFrom(SEED)
     const sender = new Sender(deployment.urls, random)
     const began = Date.now()
-    const { killed, last_kill } = await storm(deployment, sender, PLAN, random)
+    const unwatch = watchForSilence(sender, deployment.temporal.address, SILENCE_MS)
+    const { killed, last_kill } = await storm(deployment, sender, PLAN, random).finally(unwatch)
     const answered = Date.now()
     const threads = [...new Set(sender.sent.map(({ thread_id }) => thread_id))]
     const busy = await untilAtRest(sender, threads, GIVE_UP_MS)
     const recovered_ms = Date.now() - last_kill
     await deployment.whenUp()
+    const waiting = await threadsWaiting(sender, threads)
     const verdict = await judge(deployment.urls[0] ?? '', sender.sent)
 
     const slots = [...deployment.apis, ...deployment.workers]
@@ -41,6 +46,7 @@ test(
       commands: sender.settled,
       storm_s: Math.round((answered - began) / 1_000),
       recovered_ms,
+      waiting_for_a_person: `${String(waiting.length)}, of which ${String(waiting.filter(({ queued }) => queued > 0).length)} with messages behind`,
       killed: killed.map(({ target, settled }) => `${target}@${String(settled)}`).join(' '),
       tries: sender.sent.reduce((sum, { tries }) => sum + tries, 0),
       slowest_command_ms: Math.max(...sender.sent.map((sent) => sent.ended - sent.began)),
@@ -50,7 +56,7 @@ test(
       unanswered: `${String(verdict.unanswered)}, of which ${String(verdict.applied_unanswered)} applied`,
       ended_by_themselves: slots.flatMap(({ unasked }) => unasked).length,
     }
-    for (const thread_id of busy.slice(0, 3)) console.log(JSON.stringify(await portrait(sender, thread_id)))
+    for (const thread_id of busy.slice(0, 3)) console.log(await portrait(sender, deployment.temporal.address, thread_id))
     console.log(`crash storm: ${JSON.stringify(figures, null, 1)}`)
     if (sender.wrong.length > 0)
       console.log(
@@ -67,5 +73,5 @@ test(
     expect(sender.settled).toBe(PLAN.threads * PLAN.commands)
     expect(recovered_ms).toBeLessThan(RECOVERED_WITHIN_MS)
   },
-  LONG ? 3_600_000 : 240_000,
+  LONG ? 3_600_000 : 400_000,
 )

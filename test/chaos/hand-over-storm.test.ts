@@ -5,6 +5,7 @@ import { eventually } from '../support/engine.ts'
 import { shownLog } from '../support/check-everywhere.ts'
 import { createClient, type Answered } from '../http/support/client.ts'
 import { deploy, type Deployment } from './support/deployment.ts'
+import { Histories } from './support/histories.ts'
 import { LONG } from './support/scale.ts'
 import { transcriptProblems } from './support/transcript.ts'
 
@@ -16,14 +17,7 @@ const THREAD = 'hand-over'
 let deployment: Deployment
 let connection: Connection
 beforeAll(async () => {
-  deployment = await deploy(
-    { apis: 2, workers: 2 },
-    {
-      WEFT_CONTINUE_AS_NEW_EVERY: String(EVERY),
-      // An update that meets a hand-over waits for its next try; on a busy machine it can meet several in a row.
-      WEFT_COMMAND_TIMEOUT_MS: '30000',
-    },
-  )
+  deployment = await deploy({ apis: 2, workers: 2 }, { WEFT_CONTINUE_AS_NEW_EVERY: String(EVERY) })
   connection = await Connection.connect({ address: deployment.temporal.address })
 }, 120_000)
 afterAll(async () => {
@@ -42,7 +36,7 @@ test(`${String(COMMANDS)} commands of ${String(CLIENTS)} clients while the threa
   const wrong: unknown[] = []
   const said: string[] = []
   const began = Date.now()
-  let slowest_ms = 0
+  const times = { update: [] as number[], signal: [] as number[] }
   const clients = Array.from({ length: CLIENTS }, async (_, client) => {
     for (let round = 0; round < COMMANDS / CLIENTS; round++) {
       const text = `${String(client)}-${String(round)}`
@@ -66,7 +60,7 @@ test(`${String(COMMANDS)} commands of ${String(CLIENTS)} clients while the threa
       } catch (error) {
         wrong.push({ text, error: String(error) })
       }
-      slowest_ms = Math.max(slowest_ms, Date.now() - sent_at)
+      times[round % 2 === 1 ? 'signal' : 'update'].push(Date.now() - sent_at)
     }
   })
   await Promise.all(clients)
@@ -82,18 +76,21 @@ test(`${String(COMMANDS)} commands of ${String(CLIENTS)} clients while the threa
   const texts = log.flatMap(({ kind, payload }) =>
     kind === 'MessageCommitted' && payload['role'] === 'user' ? [textOf(payload['content_blocks'])] : [],
   )
+  const histories = new Histories(connection)
   const executions = await eventually(async () => {
-    const { executions: found } = await connection.workflowService.listWorkflowExecutions({
-      namespace: 'default',
-      query: `WorkflowId = 'default/${THREAD}'`,
-      pageSize: 1_000,
-    })
-    const count = found?.length ?? 0
-    return count > COMMANDS / EVERY / 4 ? count : undefined
+    const { length } = await histories.executions(`default/${THREAD}`)
+    return length > COMMANDS / EVERY / 4 ? length : undefined
   })
-  console.log(
-    `hand-over storm: ${String(said.length)} commands in ${String(sent_ms)} ms over ${String(executions)} executions; slowest ${String(slowest_ms)} ms; ${String(wrong.length)} errors`,
-  )
+  const figures = {
+    commands: said.length,
+    sent_ms,
+    executions,
+    errors: wrong.length,
+    update_ms: spread(times.update),
+    signal_ms: spread(times.signal),
+    failed_tasks: await histories.failedTasks(`default/${THREAD}`),
+  }
+  console.log(`hand-over storm: ${JSON.stringify(figures)}`)
   expect(wrong).toEqual([])
   expect(texts.sort()).toEqual([...said, 'first'].sort())
   expect(log.filter(({ kind }) => kind === 'CommandRejected')).toEqual([])
@@ -106,4 +103,10 @@ function submit(api: ReturnType<typeof createClient>, text: string): Promise<Ans
 
 function textOf(content: unknown): string {
   return Array.isArray(content) ? content.map((part: { text?: string }) => part.text ?? '').join('') : String(content)
+}
+
+function spread(times: readonly number[]): { p50: number; p99: number; slowest: number } {
+  const sorted = [...times].sort((a, b) => a - b)
+  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
+  return { p50: at(0.5), p99: at(0.99), slowest: at(1) }
 }

@@ -1,140 +1,117 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Connection } from '@temporalio/client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { randomFrom } from '../streams/support/random.ts'
-import { freePort } from '../../src/temporal/embedded/ports.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { noted, startKillable, type Killable } from './support/killable.ts'
+import { startReceiver } from '../support/receiver.ts'
+import { noted } from './support/killable.ts'
 import type { KillPoint } from './support/points.ts'
+import { isOfRows } from './support/ports.ts'
 import { LONG, seed } from './support/scale.ts'
-import { Sender } from './support/sender.ts'
-import { untilAtRest } from './support/storm.ts'
 import { startKillableTemporal, type KillableTemporal } from './support/temporal.ts'
-import { tour } from './support/tour.ts'
-import { judge } from './support/verdict.ts'
+import { visit, type Place, type Visit } from './support/visit.ts'
 
 /** How many of the points the short form kills at; the long form takes all, before and after. */
 const SAMPLE = 4
-/** Methods that this tour does not come by, each with what does. A method that is in no list fails the test. */
+/** Visits at a time: most of the long form waits until a lost worker is missed. */
+const LANES = LONG ? 4 : 2
+/** How long the first tour waits for what comes by itself after a while, such as a sweep. */
+const LATE_MS = 15_000
+/** Methods that no tour comes by, each with the test that does. One that is here and is come by fails the test too. */
 const ELSEWHERE = new Map([
-  ['bus.close', 'the end of the process'],
-  ['database.close', 'the end of the process'],
-  ['gateway.ping', '/health, which is about no thread'],
-  ['conversation.countDispatches', '/metrics, which is about no thread'],
-  ['conversation.findDispatch', 'a read by the id of a dispatch'],
-  ['conversation.findRun', 'a read by the id of a run'],
-  ['conversation.listDispatches', 'a read over all threads'],
-  ['conversation.messagesByIds', 'a repeat of an edit whose message has been read'],
-  ['conversation.runStartedBefore', 'streams that come back'],
-  ['threads.list', 'a read over all threads'],
-  ['threads.lastSeqs', 'streams that are open for seconds'],
-  ['threads.listOpen', 'the sweep, which is about all threads'],
-  ['threads.listUnforgotten', 'the sweep'],
-  ['threads.markForgotten', 'the sweep'],
+  ['agents.get', 'a run that began with a configuration which is gone: test/agent'],
+  ['repair.noteRestored', 'a store that was set back to a backup: test/workflow/restored-store.test.ts'],
+  ['workflows.reconcile', 'the same'],
 ])
 
 let postgres: TestPostgres
 let temporal: KillableTemporal
-let dir: string
-const living = new Set<Killable>()
+let place: Place
 beforeAll(async () => {
   ;[postgres, temporal] = await Promise.all([startPostgres(), startKillableTemporal()])
-  dir = mkdtempSync(join(tmpdir(), 'weft-kill-points-'))
+  place = {
+    dir: mkdtempSync(join(tmpdir(), 'weft-kill-points-')),
+    postgres: postgres.url,
+    temporal: temporal.address,
+    connection: await Connection.connect({ address: temporal.address }),
+    receiver: await startReceiver(),
+    living: new Set(),
+  }
 }, 120_000)
 afterAll(async () => {
-  await Promise.all([...living].map((one) => one.stop()))
-  await Promise.all([postgres.stop(), temporal.remove()])
-  rmSync(dir, { recursive: true, force: true })
+  await Promise.all([...place.living].map((one) => one.kill()))
+  await Promise.all([postgres.stop(), temporal.remove(), place.connection.close(), place.receiver.close()])
+  rmSync(place.dir, { recursive: true, force: true })
 }, 60_000)
 
-type Outcome = { thread: string; died: string[]; signal: string | null; problems: string[]; took_ms: number }
-
-/** One tour on a thread of its own, with a process that dies on the way and another that goes on. */
-async function visit(
-  thread: string,
-  armed: KillPoint | null,
-  random: () => number,
-): Promise<Outcome & { declared: string[]; called: string[] }> {
-  const began = Date.now()
-  const port = await freePort()
-  const file = join(dir, thread)
-  writeFileSync(file, '')
-  const settings = { database_url: postgres.url, temporal: temporal.address, task_queue: thread, port, thread, file }
-  const start = async (where: KillPoint | null): Promise<Killable> => {
-    const one = await startKillable({ ...settings, armed: where })
-    living.add(one)
-    void one.ended.then(() => living.delete(one))
-    return one
-  }
-  const first = await start(armed)
-  const sender = new Sender([`http://127.0.0.1:${String(port)}`], random)
-  const next = first.ended.then(({ signal, stderr }) =>
-    signal === 'SIGKILL' ? start(null) : Promise.reject(new Error(`It ended otherwise: ${String(signal)} ${stderr}`)),
-  )
-  next.catch(() => undefined)
-  await tour(sender, thread)
-  const busy = await untilAtRest(sender, [thread], 60_000)
-  const signal = first.hasEnded() ? (await first.ended).signal : null
-  const { problems } = await judge(`http://127.0.0.1:${String(port)}`, sender.sent)
-  if (busy.length > 0) problems.push('it did not come to rest')
-  for (const wrong of sender.wrong) problems.push(JSON.stringify(wrong))
-  if (first.hasEnded()) await (await next).stop()
-  else {
-    living.delete(first)
-    await first.stop()
-  }
-  const { declared } = first
-  return {
-    thread,
-    died: noted(file, 'died'),
-    called: noted(file, 'called'),
-    signal,
-    problems,
-    declared,
-    took_ms: Date.now() - began,
-  }
-}
-
 test(
-  'every method of every port is a point, and a process that is killed there leaves nothing lost or doubled',
+  'every effect of every port is a point, and a process that is killed there leaves nothing lost or doubled',
   async () => {
     const SEED = seed()
     const random = randomFrom(SEED)
     const began = Date.now()
-    const whole = await visit('tour', null, random)
-    expect(whole).toMatchObject({ died: [], signal: null, problems: [] })
-    const fired = [...new Set(whole.called)].sort()
-    expect([...fired, ...ELSEWHERE.keys()].sort(), 'declared points are those that fire').toEqual(whole.declared)
+    const whole = await visit(place, 'tour', null, random, untilAllCalled)
+    console.log(`the tour: ${String(whole.took_ms)} ms`)
+    expect(whole).toMatchObject({ died: [], signals: [], problems: [] })
+    const methods = whole.called.filter((point) => !point.includes(' '))
+    expect([...methods, ...ELSEWHERE.keys()].sort(), 'declared points are those that fire').toEqual(whole.declared)
+    // Of the store only what changes something is an effect; nobody says so by hand, the database does.
+    const effects = whole.called.filter((point) => !isOfRows(point) || whole.wrote.includes(point))
+    const reads = methods.filter((point) => !effects.includes(point))
 
-    const all = fired.flatMap((point): KillPoint[] => [
-      { when: 'before', point, call: 1 },
-      { when: 'after', point, call: 1 },
+    const all = effects.flatMap((point): KillPoint[] => [
+      { when: 'before', point },
+      { when: 'after', point },
     ])
-    const chosen = LONG ? all : pick(all, SAMPLE, random)
-    const outcomes: (Outcome & { asked: string })[] = []
+    // A worker that dies in a repair is missed after a minute, which is too long for the short form.
+    const chosen = LONG
+      ? all
+      : pick(
+          all.filter(({ point }) => !whole.repairs.includes(point)),
+          SAMPLE,
+          random,
+        )
+    const visits: Visit[] = []
     const waiting = [...chosen.entries()]
     const lane = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [index, armed] = next
-        const { thread, died, signal, problems, took_ms } = await visit(`point-${String(index)}`, armed, random)
-        outcomes.push({ asked: nameOf(armed), thread, died, signal, problems, took_ms })
+        visits.push(await visit(place, `point-${String(index)}`, armed, random))
       }
     }
-    await Promise.all([lane(), lane()])
-    const took = outcomes.map(({ took_ms }) => took_ms)
-    console.log(
-      `kill points: seed ${String(SEED)}, ${String(chosen.length)} of ${String(all.length)} (${String(fired.length)} methods), in ${String(Math.round((Date.now() - began) / 1_000))} s; slowest ${String(Math.max(...took))} ms`,
+    await Promise.all(Array.from({ length: LANES }, lane))
+    const figures = {
+      seed: SEED,
+      kills: `${String(visits.length)} of ${String(all.length)}`,
+      methods: methods.length,
+      reads: reads.length,
+      transactions: effects.length - methods.length + reads.length,
+      seconds: Math.round((Date.now() - began) / 1_000),
+      slowest_ms: Math.max(...visits.map(({ took_ms }) => took_ms)),
+    }
+    console.log(`kill points: ${JSON.stringify(figures)}`)
+    expect(visits.filter(({ problems }) => problems.length > 0).map(({ died, problems }) => ({ died, problems }))).toEqual([])
+    expect(visits.filter(({ signals }) => signals.join() !== 'SIGKILL').map(({ died, signals }) => ({ died, signals }))).toEqual(
+      [],
     )
-    expect(outcomes.filter(({ problems }) => problems.length > 0)).toEqual([])
-    expect(outcomes.filter(({ signal }) => signal !== 'SIGKILL')).toEqual([])
-    expect(outcomes.flatMap(({ died }) => died).sort()).toEqual(chosen.map(nameOf).sort())
+    expect(visits.flatMap(({ died }) => died).sort()).toEqual(chosen.map(nameOf).sort())
   },
-  LONG ? 3_600_000 : 300_000,
+  LONG ? 7_200_000 : 300_000,
 )
 
-function nameOf({ when, point, call }: KillPoint): string {
-  return `${when} ${point} ${String(call)}`
+async function untilAllCalled(file: string, declared: readonly string[]): Promise<void> {
+  const atItsEnd = (point: string): boolean => /\.(close|stop)$/.test(point)
+  for (const deadline = Date.now() + LATE_MS; Date.now() < deadline; await sleep(100)) {
+    const called = new Set(noted(file, 'called'))
+    if (declared.every((point) => called.has(point) || ELSEWHERE.has(point) || atItsEnd(point))) return
+  }
+}
+
+function nameOf({ when, point }: KillPoint): string {
+  return `${when} ${point}`
 }
 
 function pick<T>(from: readonly T[], count: number, random: () => number): T[] {

@@ -21,6 +21,7 @@ import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../src/temporal
 import type { ThreadGateway } from '../../src/temporal/gateway.ts'
 import { createReconciler } from '../../src/temporal/reconciler.ts'
 import { createThreadWorkflows } from '../../src/temporal/thread-workflows.ts'
+import { retriesOfCalls } from '../../src/temporal/retries.ts'
 import { createWorker } from '../../src/temporal/worker.ts'
 import type { Command } from '../../src/thread/command.ts'
 import type { LogEvent } from '../../src/thread/envelope.ts'
@@ -66,7 +67,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const store = options.store ?? (await createStore({ timeout_ms: 900 }))
   if (options.store === undefined) await store.migrate()
   const bus = createInProcessBus()
-  const connection = await Connection.connect({ address: options.address })
+  const connection = await Connection.connect({ address: options.address, interceptors: retriesOfCalls() })
   const client = new Client({ connection })
   const task_queue = options.task_queue ?? 'weft'
   const gateway = createGateway({ client, timeout_ms: options.timeout_ms ?? 10_000, task_queue })

@@ -15,6 +15,9 @@ afterAll(async () => {
   await temporal.remove()
 })
 
+/** The server's numbers for what a reset does not bring along. */
+const [SIGNAL, UPDATE] = [1, 2]
+const SILENT = { warn: () => undefined, info: () => undefined }
 const user = (id: string) => ({ messages: [{ role: 'user' as const, content: id, id }] })
 async function summary(thread: string) {
   const row = await engine.store.threads.get('default', thread)
@@ -69,5 +72,40 @@ describe('the sweep', () => {
     // Whoever lets it go on starts it again.
     await engine.send('kept', { type: 'resume_queue' })
     expect(await engine.run(kept)).toMatchObject({ termination: { type: 'natural_end' } })
+  }, 60_000)
+
+  test('tells a thread that the store is ahead of it: a task was lost with the command that it had stored', async () => {
+    const first = { type: 'submit', mode: 'queue', command_id: 'first', ...user('first') } as const
+    await engine.send('behind', first)
+    await eventually(async () => ((await summary('behind')).message_count === 2 ? true : undefined))
+    // A task that stores nothing, to begin again from.
+    await engine.send('behind', first)
+    const { events } = await engine.client.workflow.getHandle('default/behind').fetchHistory()
+    const last = events?.findLast(({ workflowTaskCompletedEventAttributes: completed }) => completed != null)
+    const run_id = await engine.say('behind', '/slow 60000 a b')
+    await eventually(async () => ((await summary('behind')).status === 'running' ? true : undefined))
+    const { resetWorkflowExecution } = engine.client.workflowService
+    await resetWorkflowExecution.call(engine.client.workflowService, {
+      namespace: 'default',
+      workflowExecution: { workflowId: 'default/behind' },
+      reason: 'test',
+      requestId: 'behind',
+      workflowTaskFinishEventId: last?.eventId ?? null,
+      resetReapplyExcludeTypes: [SIGNAL, UPDATE],
+    })
+    const handle = engine.client.workflow.getHandle('default/behind')
+    expect(await handle.query('thread')).toMatchObject({ status: 'idle' })
+    const stop = startSweep({ store: engine.store, client: engine.client, interval_ms: 200, log: SILENT })
+    try {
+      await eventually(async () => {
+        const view = (await handle.query('thread')) as { active_run_id?: string }
+        return view.active_run_id === run_id ? true : undefined
+      }, 20_000)
+      await engine.send('behind', { type: 'interrupt', mode: 'graceful', queue: 'keep' })
+      expect((await engine.run(run_id)).termination?.type).toBe('cancelled')
+      checkLog(await engine.log('behind'))
+    } finally {
+      await stop()
+    }
   }, 60_000)
 })

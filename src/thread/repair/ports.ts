@@ -15,8 +15,8 @@ export interface ThreadWorkflows {
   /** One page of the threads that have a workflow; `next` is null after the last. */
   running(tenant: string, token: string | null): Promise<{ thread_ids: string[]; next: string | null }>
 }
-/** `stored_seq`: the last number that the thread knows to be stored. */
-export type LiveView = { stored_seq: number; needs_reconcile: string | null }
+/** `event_seq`: the last number that the thread knows; `stored_seq`: the last that it knows to be stored. */
+export type LiveView = { event_seq: number; stored_seq: number; needs_reconcile: string | null }
 /** Facts behind `store_seq` up to `known_seq` are gone. */
 export type Reconciled = {
   adopted: boolean

@@ -19,6 +19,12 @@ export function mustAdopt(state: ThreadState, last_seq: number): boolean {
   return state.needs_reconcile !== null || storedSeq(state) > last_seq
 }
 
+/** Whether the store has more than a thread knows: a task had stored it and was lost, and with it what had come in. */
+export function isBehind({ event_seq }: ThreadState, last_seq: number): boolean {
+  // The largest number stands for one that is not known.
+  return event_seq < last_seq && last_seq < Number.MAX_SAFE_INTEGER
+}
+
 /** What `state` knows that `loaded`, taken from the store, does not. What was never stored comes in once more by itself. */
 export function beyond(state: ThreadState, loaded: ThreadState): Beyond {
   const fresh = new Set(

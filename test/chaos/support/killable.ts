@@ -2,19 +2,23 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KillableSettings } from './killable-process.ts'
+import type { Note } from './points.ts'
 
 const PROGRAM = join(import.meta.dirname, 'killable-process.ts')
 
+export type Ended = { signal: NodeJS.Signals | null; code: number | null; stderr: string }
 /** A process that dies where it is told to; its parent sees how it ended. */
 export type Killable = {
-  /** All methods of all ports. */
-  declared: string[]
-  ended: Promise<{ signal: NodeJS.Signals | null; stderr: string }>
+  /** All methods of all ports, once it takes requests; null if it ends before that. */
+  ready: Promise<string[] | null>
+  ended: Promise<Ended>
   hasEnded(): boolean
-  stop(): Promise<void>
+  /** Asks it to end in an orderly way. */
+  close(): void
+  kill(): Promise<void>
 }
 
-export async function startKillable(settings: KillableSettings): Promise<Killable> {
+export function startKillable(settings: KillableSettings): Killable {
   const child: ChildProcess = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', PROGRAM, JSON.stringify(settings)],
@@ -25,18 +29,20 @@ export async function startKillable(settings: KillableSettings): Promise<Killabl
   )
   let stderr = ''
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
-  const ended = new Promise<{ signal: NodeJS.Signals | null; stderr: string }>((resolve) => {
-    child.once('close', (_code, signal) => resolve({ signal, stderr }))
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code, signal) => resolve({ signal, code, stderr }))
   })
-  const declared = await new Promise<string[]>((resolve, reject) => {
+  const said = new Promise<string[]>((resolve) => {
     child.once('message', (message) => resolve((message as { declared: string[] }).declared))
-    void ended.then(() => reject(new Error(`It ended before it was ready: ${stderr}`)))
   })
   return {
-    declared,
+    ready: Promise.race([said, ended.then(() => null)]),
     ended,
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
-    async stop() {
+    close: () => {
+      child.send('end', () => undefined)
+    },
+    async kill() {
       // The SDK's runtime takes the other signals for itself.
       child.kill('SIGKILL')
       await ended
@@ -44,8 +50,8 @@ export async function startKillable(settings: KillableSettings): Promise<Killabl
   }
 }
 
-/** The lines that the process has noted about one kind of thing. */
-export function noted(file: string, what: 'called' | 'died'): string[] {
+/** The lines that the processes of one visit have noted about one kind of thing, in order. */
+export function noted(file: string, what: Note): string[] {
   const lines = readFileSync(file, 'utf8').split('\n')
   return lines.filter((line) => line.startsWith(`${what} `)).map((line) => line.slice(what.length + 1))
 }

@@ -5,7 +5,7 @@ import { Life } from './lives.ts'
 import { deployOnNetwork, LINKS, runCell, type Cell, type CellFigures, type Network } from './network.ts'
 import { seed } from './scale.ts'
 import { Sender } from './sender.ts'
-import { portrait } from './storm.ts'
+import { portrait } from './portrait.ts'
 import { judge } from './verdict.ts'
 
 export type MatrixPlan = {
@@ -55,7 +55,8 @@ export function testMatrix(plan: MatrixPlan): void {
         const result = await runCell(network, cell, sender, { lives, toxic_ms, give_up_ms: CELL_SPARE_MS })
         figures.push(result)
         console.log(JSON.stringify(result))
-        for (const thread_id of result.busy.slice(0, 1)) console.log(JSON.stringify(await portrait(sender, thread_id)))
+        for (const thread_id of result.busy.slice(0, 1))
+          console.log(await portrait(sender, network.deployment.temporal.address, thread_id))
         if (result.busy.length > 0) break
       }
       const verdict = await judge(deployment.urls[0] ?? '', sender.sent)

@@ -1,11 +1,16 @@
-/** The ports whose every method is a point, in the order in which they stand on each other. */
-const PORTS = ['database', 'engine', 'threads', 'conversation', 'bus', 'gateway', 'activities'] as const
+import type { Store } from '../../../src/store/store.ts'
+import type { Points } from './points.ts'
 
-/** All their methods as `<port>.<method>`. */
-export function portsOf(from: { [K in (typeof PORTS)[number]]: object }): string[] {
-  return PORTS.flatMap((name) =>
-    Object.keys(from[name])
-      .filter((key) => typeof Reflect.get(from[name], key) === 'function')
-      .map((key) => `${name}.${key}`),
-  ).sort()
+/** Every group of rows of the store is a port, whatever groups there are, and so is the store itself. */
+export function wrapStore(points: Points, store: Store): Store {
+  const groups = Object.entries(store).filter(([, part]) => typeof part === 'object')
+  return points.wrap('store', {
+    ...store,
+    ...(Object.fromEntries(groups.map(([name, part]) => [name, points.wrap(name, part as object)])) as Partial<Store>),
+  })
+}
+
+/** Groups of rows, which do nothing but with the database: a method of them that has only read has no effect to be cut off. */
+export function isOfRows(point: string): boolean {
+  return !/^(store|bus|gateway|reconciler|waker|workflows|activities)\./.test(point)
 }

@@ -25,6 +25,8 @@ export type Sent = {
 /** Answers that settle a command: done, or refused for good. */
 const REFUSED = new Set([404, 409, 410])
 const ANSWER_WITHIN_MS = 30_000
+/** A stream is read for so long. */
+const GLANCE_MS = 200
 const GIVE_UP_MS = 180_000
 
 /** Sends as docs/http.md tells clients to: the same request with the same key until it has an answer, at any API process. */
@@ -79,15 +81,26 @@ export class Sender {
     throw new Error(`${path}: no answer`)
   }
 
-  /** Changes what is no command of the thread, until there is an answer. */
-  async change(method: string, path: string, body?: unknown): Promise<void> {
+  /** Changes what is no command of the thread, until there is an answer; null when it was refused. */
+  async change(method: string, path: string, body?: unknown): Promise<any> {
     const key = randomUUID()
     for (const deadline = Date.now() + GIVE_UP_MS; Date.now() < deadline; await sleep(200)) {
       const answer = await this.#fetch(method, path, body, { 'idempotency-key': key })
-      if (answer !== null && (answer.status < 300 || REFUSED.has(answer.status))) return
+      if (answer !== null && answer.status < 300) return answer.body
+      if (answer !== null && REFUSED.has(answer.status)) return null
       if (answer !== null && answer.status !== 503) this.wrong.push({ path, status: answer.status, body: answer.body })
     }
     throw new Error(`${path}: no answer`)
+  }
+
+  /** One request and a short look at the answer, whatever it is; of a stream, at how it begins. Null: cut off. */
+  async glance(path: string, headers: Record<string, string> = {}, method = 'GET', body?: unknown): Promise<Reply | null> {
+    const isStream = path.endsWith('/stream')
+    const accept = isStream ? 'text/event-stream' : 'application/json'
+    const answer = await this.#fetch(method, path, body, { accept, ...headers }, isStream ? GLANCE_MS : ANSWER_WITHIN_MS)
+    if (answer !== null && answer.status >= 500 && answer.status !== 503)
+      this.wrong.push({ path, status: answer.status, body: answer.body })
+    return answer
   }
 
   async #try(sent: Sent): Promise<{ reply: Reply | null; wait_ms: number }> {
@@ -109,6 +122,7 @@ export class Sender {
     path: string,
     body: unknown,
     headers: Record<string, string>,
+    within_ms = ANSWER_WITHIN_MS,
   ): Promise<(Reply & { retry_after: number }) | null> {
     const url = this.#urls[Math.floor(this.#random() * this.#urls.length)] ?? ''
     try {
@@ -116,7 +130,7 @@ export class Sender {
         method,
         headers: { accept: 'application/json', 'content-type': 'application/json', ...headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+        signal: AbortSignal.timeout(within_ms),
       })
       const text = await response.text()
       const retry_after = Number(response.headers.get('retry-after') ?? 0)

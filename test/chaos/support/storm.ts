@@ -113,11 +113,16 @@ async function isAtRest(sender: Sender, thread_id: string): Promise<boolean> {
   return active_run?.waiting?.tickets?.length > 0
 }
 
-/** What one wants to see of a thread that does not come to rest. */
-export async function portrait(sender: Sender, thread_id: string): Promise<object> {
-  const thread = await sender.read(`/v1/threads/${thread_id}`)
-  const pending = await sender.read(`/v1/threads/${thread_id}/pending`)
-  const active = await sender.read(`/v1/threads/${thread_id}/runs/active`)
-  const { items } = await sender.read(`/v1/threads/${thread_id}/events?limit=200`)
-  return { thread, pending, active, events: items.slice(-25) }
+/** Threads whose run waits for a person, each with how many messages are queued behind it. */
+export async function threadsWaiting(
+  sender: Sender,
+  threads: readonly string[],
+): Promise<{ thread_id: string; queued: number }[]> {
+  const waiting: { thread_id: string; queued: number }[] = []
+  for (const thread_id of threads) {
+    const thread = await sender.read(`/v1/threads/${thread_id}`)
+    if (thread?.status !== 'waiting') continue
+    waiting.push({ thread_id, queued: (await sender.read(`/v1/threads/${thread_id}/pending`))?.total ?? 0 })
+  }
+  return waiting
 }

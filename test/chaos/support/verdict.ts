@@ -33,7 +33,7 @@ export type Verdict = {
  * What every storm ends with: each acknowledged command was applied once, each refused one not at all, one without an
  * answer at most once; every log is in order; every transcript is one that a model takes. The threads must be at rest.
  */
-export async function judge(url: string, sent: readonly Sent[]): Promise<Verdict> {
+export async function judge(url: string, sent: readonly Sent[], tenant = 'default'): Promise<Verdict> {
   const client = patient(createClient(url))
   const byThread = Map.groupBy(sent, ({ thread_id }) => thread_id)
   const verdict: Verdict = { problems: [], acknowledged: 0, refused: 0, unanswered: 0, applied_unanswered: 0 }
@@ -44,7 +44,7 @@ export async function judge(url: string, sent: readonly Sent[]): Promise<Verdict
       const created = commands.some(({ reply }) => reply !== null && reply.status < 300)
       if (!created) continue
       const log = await shownLog(client, thread_id)
-      const wrong = [...logProblems(log), ...transcriptProblems(log), ...commandProblems(log, commands, verdict)]
+      const wrong = [...logProblems(log), ...transcriptProblems(log), ...commandProblems(log, commands, verdict, tenant)]
       if (wrong.length > 0) verdict.problems.push(`thread ${thread_id}: ${wrong.join('; ')}`)
     }
   }
@@ -65,11 +65,11 @@ function patient({ call }: Pick<Client, 'call'>): Pick<Client, 'call'> {
   }
 }
 
-function commandProblems(log: readonly LogEvent[], commands: readonly Sent[], verdict: Verdict): string[] {
+function commandProblems(log: readonly LogEvent[], commands: readonly Sent[], verdict: Verdict, tenant: string): string[] {
   const wrong: string[] = []
   for (const sent of commands) {
     if (sent.kind === 'create') continue
-    const times = timesApplied(log, sent)
+    const times = timesApplied(log, sent, tenant)
     const say = (what: string): number =>
       wrong.push(
         `${sent.kind} ${sent.path} ${sent.token ?? ''} (${String(sent.tries)} tries) ${what}: ${JSON.stringify(sent.reply).slice(0, 200)}`,
@@ -91,9 +91,9 @@ function commandProblems(log: readonly LogEvent[], commands: readonly Sent[], ve
 }
 
 /** How often a command has had its effect: by what it caused, and by the words that only it has said. */
-export function timesApplied(log: readonly LogEvent[], sent: Sent): number {
+export function timesApplied(log: readonly LogEvent[], sent: Sent, tenant = 'default'): number {
   const { kind, token, key } = sent
-  const caused = key === null ? null : log.filter(({ causation_id }) => causation_id === keyedId('default', ROUTES[kind], key))
+  const caused = key === null ? null : log.filter(({ causation_id }) => causation_id === keyedId(tenant, ROUTES[kind], key))
   switch (kind) {
     case 'edit': {
       const edits = log.filter((event) => event.kind === 'PendingEdited' && says(event, token)).length

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { retriesOfCalls } from '../../src/temporal/retries.ts'
+
+type Interceptor = ReturnType<typeof retriesOfCalls>[number]
+
+/** Whether a call of this method goes out as it is, with nothing between that could send it again. */
+function isLeftAlone(method: string): boolean {
+  const [intercept] = retriesOfCalls()
+  const call = {} as ReturnType<Parameters<Interceptor>[1]>
+  const options = { method_definition: { path: `/temporal.api.workflowservice.v1.WorkflowService/${method}` } }
+  return Object.is(
+    intercept?.(options as Parameters<Interceptor>[0], () => call),
+    call,
+  )
+}
+
+test('a command is not sent again behind the gateway’s back, which would wait for seconds after one "busy"', () => {
+  expect(isLeftAlone('ExecuteMultiOperation')).toBe(true)
+})
+
+test('everything else is repeated by the SDK', () => {
+  for (const method of ['SignalWithStartWorkflowExecution', 'QueryWorkflow', 'DescribeWorkflowExecution'])
+    expect(isLeftAlone(method), method).toBe(false)
+})
