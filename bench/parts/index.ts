@@ -1,0 +1,5 @@
+import type { Part } from '../part.ts'
+import { runs } from './runs.ts'
+
+/** All parts, in the order in which they are measured. The first is what is measured where nothing is said. */
+export const PARTS: readonly Part[] = [runs]
