@@ -126,8 +126,7 @@ async function edit({ api }: Place, agent: Agent): Promise<number> {
   const thread = randomUUID()
   const run = await openRun(api, agent, thread, SLOW)
   await run.until(({ event_type }) => event_type === 'text_delta')
-  const message_id = randomUUID()
-  const messages = [{ role: 'user', content: 'then this', message_id }]
+  const messages = [{ role: 'user', content: 'then this' }]
   await postJson(`${api}/v1/threads/${thread}/messages`, { messages })
   const { items } = await getJson<{ items: { pending_id: string }[] }>(`${api}/v1/threads/${thread}/pending`)
   const began = performance.now()

@@ -1,5 +1,7 @@
 import type { Part } from '../part.ts'
+import { commands } from './commands.ts'
+import { reads } from './reads.ts'
 import { runs } from './runs.ts'
 
 /** All parts, in the order in which they are measured. The first is what is measured where nothing is said. */
-export const PARTS: readonly Part[] = [runs]
+export const PARTS: readonly Part[] = [runs, commands, reads]

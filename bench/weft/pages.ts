@@ -1,4 +1,4 @@
-type Page<T> = { items: T[]; has_more: boolean; next_cursor?: string | null }
+type Page<T> = { items: T[]; has_more: boolean; next_cursor?: string | null } | { messages: T[]; has_more: boolean; next_cursor: string }
 
 const PAGE = 200
 
@@ -11,7 +11,7 @@ export async function pages<T>(address: string): Promise<T[]> {
     url.searchParams.set('limit', String(PAGE))
     if (cursor !== undefined) url.searchParams.set('cursor', cursor)
     const page = await getJson<Page<T>>(url.href)
-    all.push(...page.items)
+    all.push(...('items' in page ? page.items : page.messages))
     cursor = page.has_more ? (page.next_cursor ?? undefined) : undefined
   } while (cursor !== undefined)
   return all
