@@ -1,7 +1,8 @@
 import type { Part } from '../part.ts'
 import { commands } from './commands.ts'
+import { growth } from './growth.ts'
 import { reads } from './reads.ts'
 import { runs } from './runs.ts'
 
 /** All parts, in the order in which they are measured. The first is what is measured where nothing is said. */
-export const PARTS: readonly Part[] = [runs, commands, reads]
+export const PARTS: readonly Part[] = [runs, commands, reads, growth]
