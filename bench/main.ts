@@ -16,7 +16,10 @@ const command = new Command('bench')
   .option('--seconds <n>', 'measure each case for so long', seconds)
   .option('--profile <folder>', "write a CPU profile of Weft's process into this folder")
   .addOption(new Option('--part <name>', 'what to measure').choices([...PARTS.map(({ name }) => name), 'all']).default('runs'))
-  .addHelpText('after', `\nParts:\n${PARTS.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')}\n  all        everything`)
+  .addHelpText(
+    'after',
+    `\nParts:\n${PARTS.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')}\n  all        everything`,
+  )
   .action(async (options: Options) => process.exit(await bench(options)))
 await command.parseAsync()
 

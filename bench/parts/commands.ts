@@ -10,7 +10,7 @@
 // turns, and each try is alone, since it is one person's wait that is measured.
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { Agent } from 'node:http'
+import type { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deploy } from '../../test/chaos/support/deployment.ts'
@@ -79,8 +79,7 @@ async function measureCommands(context: Context): Promise<Outcome> {
     const { tries, p50, p99 } = figures(times)
     return [`${measure.name}, ${place.name.replace('_', ' ')}`, p50, p99, p99 / p50, tries]
   })
-  const named = (place: string): object =>
-    Object.fromEntries(MEASURES.map(({ name }) => [name, figures(of(name, place))]))
+  const named = (place: string): object => Object.fromEntries(MEASURES.map(({ name }) => [name, figures(of(name, place))]))
   const across = (name: string): number =>
     ratio(percentile(of(name, 'across_processes'), 50), percentile(of(name, 'one_process'), 50))
   return {

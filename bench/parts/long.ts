@@ -35,7 +35,9 @@ async function measureLong(context: Context): Promise<Outcome> {
   const { calls, bytes, steps } = SIZES[context.short ? 'short' : 'normal']
   const directory = mkdtempSync(join(tmpdir(), 'weft-bench-'))
   context.atEnd(() => rmSync(directory, { recursive: true, force: true }))
-  const { api, temporal } = await startProgram(context, { env: { WEFT_CONFIG: writeConfig(directory, { max_steps: steps + 1 }) } })
+  const { api, temporal } = await startProgram(context, {
+    env: { WEFT_CONFIG: writeConfig(directory, { max_steps: steps + 1 }) },
+  })
   const thread = randomUUID()
   await postJson(`${api}/v1/threads`, { id: thread })
   const runs = Math.ceil(calls / steps)
@@ -57,8 +59,12 @@ async function measureLong(context: Context): Promise<Outcome> {
 
   const messages = await pages<{ role: string; content: unknown }>(`${api}/v1/threads/${thread}/messages`)
   const results = messages.filter(({ role }) => role === 'tool').flatMap(({ content }) => (Array.isArray(content) ? content : []))
-  const text_bytes = messages.reduce((sum, { content }) => sum + Buffer.byteLength(typeof content === 'string' ? content : JSON.stringify(content)), 0)
-  if (results.length < runs * steps) wrong.push(`there are ${String(results.length)} tool results instead of ${String(runs * steps)}`)
+  const text_bytes = messages.reduce(
+    (sum, { content }) => sum + Buffer.byteLength(typeof content === 'string' ? content : JSON.stringify(content)),
+    0,
+  )
+  if (results.length < runs * steps)
+    wrong.push(`there are ${String(results.length)} tool results instead of ${String(runs * steps)}`)
   if (text_bytes < bytes) wrong.push(`the conversation has ${String(text_bytes)} bytes instead of ${String(bytes)}`)
   const events = await pages<{ kind: string }>(`${api}/v1/threads/${thread}/events`)
   const errors = events.filter(({ kind }) => kind === 'RunErrored').length
@@ -73,7 +79,10 @@ async function measureLong(context: Context): Promise<Outcome> {
         executions.map((one, index) => [String(index + 1), one.events, one.bytes, one.state_bytes, one.status]),
       ),
       '',
-      grid(['in all', ''], Object.entries(facts).map(([name, value]) => [name.replaceAll('_', ' '), Math.round(value)])),
+      grid(
+        ['in all', ''],
+        Object.entries(facts).map(([name, value]) => [name.replaceAll('_', ' '), Math.round(value)]),
+      ),
     ].join('\n'),
     notes: [
       `first run ${String(Math.round(times[0] ?? NaN))} ms, last run ${String(Math.round(times.at(-1) ?? NaN))} ms; each step reads the whole conversation.`,

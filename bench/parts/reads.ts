@@ -19,7 +19,10 @@ import { createAgent, postRun } from '../weft/post-run.ts'
 import { getJson, postJson } from '../weft/pages.ts'
 import { newPlace, startProgram } from '../weft/program.ts'
 
-const SIZES = { normal: { threads: 1_000, runs: 20, seconds: 3, rounds: 6 }, short: { threads: 100, runs: 3, seconds: 0.4, rounds: 2 } }
+const SIZES = {
+  normal: { threads: 1_000, runs: 20, seconds: 3, rounds: 6 },
+  short: { threads: 100, runs: 3, seconds: 0.4, rounds: 2 },
+}
 const QUEUED = 5
 const LISTS = ['messages', 'pending', 'events', 'thread'] as const
 type List = (typeof LISTS)[number]
@@ -103,11 +106,27 @@ async function measureReads(context: Context): Promise<Outcome> {
   const rows = LISTS.map((list) => {
     const [floor, ours] = [of(list, 'bare'), of(list, 'weft')]
     const compared = [ratio(ours.p50, floor.p50), ratio(ours.cpu_ms, floor.cpu_ms)].map((value) => value.toFixed(2))
-    return [list, floor.p50, ours.p50, compared[0] ?? '', ours.p99, floor.cpu_ms, ours.cpu_ms, compared[1] ?? '', floor.bytes, ours.bytes]
+    return [
+      list,
+      floor.p50,
+      ours.p50,
+      compared[0] ?? '',
+      ours.p99,
+      floor.cpu_ms,
+      ours.cpu_ms,
+      compared[1] ?? '',
+      floor.bytes,
+      ours.bytes,
+    ]
   })
   return {
-    table: grid(['ms', 'bare p50', 'weft p50', 'ratio', 'weft p99', 'bare CPU', 'weft CPU', 'ratio', 'bare bytes', 'weft bytes'], rows),
-    notes: [`${String(sizes.threads + 1)} threads of ${String(sizes.runs)} runs each in both stores; each read is of one page (50).`],
+    table: grid(
+      ['ms', 'bare p50', 'weft p50', 'ratio', 'weft p99', 'bare CPU', 'weft CPU', 'ratio', 'bare bytes', 'weft bytes'],
+      rows,
+    ),
+    notes: [
+      `${String(sizes.threads + 1)} threads of ${String(sizes.runs)} runs each in both stores; each read is of one page (50).`,
+    ],
     json: roundedAll(Object.fromEntries(LISTS.map((list) => [list, { bare: of(list, 'bare'), weft: of(list, 'weft') }]))),
     ratios: Object.fromEntries(LISTS.map((list) => [`read_${list}`, ratio(of(list, 'weft').p50, of(list, 'bare').p50)])),
     wrong,

@@ -63,7 +63,8 @@ export async function measure(subjects: Record<Side, Record<Kind, Subject>>, pla
   })
   const cellOf = (kind: Kind, side: Side, count: number): Cell | undefined =>
     cells.find((one) => one.kind === kind && one.side === side && one.clients === count)
-  const timed = (side: Side): number => cells.filter((cell) => cell.side === side).reduce((sum, { turns }) => sum + turns.length, 0)
+  const timed = (side: Side): number =>
+    cells.filter((cell) => cell.side === side).reduce((sum, { turns }) => sum + turns.length, 0)
   return {
     clients,
     of: (kind, side, count) => figures(cellOf(kind, side, count)?.turns ?? [], count),

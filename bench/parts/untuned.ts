@@ -61,7 +61,8 @@ async function measureUntuned(context: Context): Promise<Outcome> {
     cell.turns.push(...done.turns)
     wrong.push(...done.failures.map((failure) => `${cell.server}, ${cell.kind}: ${failure}`))
   })
-  for (const server of SERVERS) wrong.push(...(await checkRuns(services[server].api, subjects[server]?.runs ?? new Map())).problems)
+  for (const server of SERVERS)
+    wrong.push(...(await checkRuns(services[server].api, subjects[server]?.runs ?? new Map())).problems)
 
   const of = (server: string, kind: string, count: number) => {
     const cell = cells.find((one) => one.server === server && one.kind === kind && one.clients === count)

@@ -26,7 +26,10 @@ export async function withCpu<T>(processes: Processes, work: () => Promise<T>): 
   const before = all(processes, cpuMs)
   const result = await work()
   const after = all(processes, cpuMs)
-  return { result, cpu: Object.fromEntries(Object.keys(processes).map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)])) }
+  return {
+    result,
+    cpu: Object.fromEntries(Object.keys(processes).map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)])),
+  }
 }
 
 /** Adds up what several slices have cost. */

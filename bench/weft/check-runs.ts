@@ -1,8 +1,8 @@
 import { pages } from './pages.ts'
 
 type RunRow = { run_id: string; status: string; termination: { type: string } | null }
-type EventRow = { event_seq: number; kind: string; run_id: string | null }
-type MessageRow = { message_seq: number; run_id: string | null }
+export type EventRow = { event_seq: number; kind: string; run_id: string | null }
+export type MessageRow = { message_seq: number; run_id: string | null }
 
 const SIDE_BY_SIDE = 8
 
@@ -43,7 +43,7 @@ export async function checkRuns(
   return { stored: all.filter((run_id) => !wrong.has(run_id)).length, problems: [...wrong.values()] }
 }
 
-function logProblem(run_id: string, events: readonly EventRow[]): string | null {
+export function logProblem(run_id: string, events: readonly EventRow[]): string | null {
   const own = events.filter((event) => event.run_id === run_id)
   const started = own.filter(({ kind }) => kind === 'RunStarted')
   const finished = own.filter(({ kind }) => kind === 'RunFinished')

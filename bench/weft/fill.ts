@@ -45,12 +45,20 @@ export async function lengthen(database: Database, thread_id: string, times: num
   const tables = Map.groupBy(await columnsOf(database), ({ table }) => table)
   const ids = (await idsOf(database, thread_id)).filter((id) => id !== thread_id)
   const of = `tenant = 'default' and thread_id = ${literal(thread_id)}`
-  const [{ events = 0, messages = 0 } = {}] = await rows<{ events: number; messages: number }>(
+  const [most] = await rows<{ events: number; messages: number }>(
     database,
     `select (select max(seq) from weft.events where ${of}) as events, (select max(message_seq) from weft.messages where ${of}) as messages`,
   )
+  const { events, messages } = most ?? { events: 0, messages: 0 }
   const shifts: Record<string, number> = { seq: events, event_seq: events, queued_seq: events, message_seq: messages }
-  for (const table of ['events', 'messages', 'runs', 'dispatches']) {
+  // What is copied is told from its copies by these, since a copy is put where its original stands.
+  const originals: Record<string, string> = {
+    events: `seq <= ${String(events)}`,
+    messages: `message_seq <= ${String(messages)}`,
+    runs: `run_id = any(${array(ids)})`,
+    dispatches: `dispatch_id = any(${array(ids)})`,
+  }
+  for (const [table, original] of Object.entries(originals)) {
     const columns = tables.get(table) ?? []
     const values = columns.map(({ name, type }) => {
       const shift = shifts[name]
@@ -62,9 +70,8 @@ export async function lengthen(database: Database, thread_id: string, times: num
       await run(
         database,
         `insert into weft.${table} (${columns.map(({ name }) => quoted(name)).join(', ')})
-         select ${values.join(', ')} from (select * from weft.${table} where ${of} limit ${String(events)}) as source,
-           generate_series(${String(from)}, ${String(to)}) as copy_number
-         where ${table === 'events' ? `seq <= ${String(events)}` : table === 'messages' ? `message_seq <= ${String(messages)}` : `${quoted(table === 'runs' ? 'run_id' : 'dispatch_id')} = any(${array(ids)})`}`,
+         select ${values.join(', ')} from weft.${table}, generate_series(${String(from)}, ${String(to)}) as copy_number
+         where ${of} and ${original}`,
       )
     }
   }
@@ -82,7 +89,8 @@ export async function lengthen(database: Database, thread_id: string, times: num
 
 /** The planner's view of what has been filled in; without it nothing is known of the tables. */
 export async function analyze(database: Database): Promise<void> {
-  for (const table of new Set((await columnsOf(database)).map((column) => column.table))) await run(database, `analyze weft.${table}`)
+  for (const table of new Set((await columnsOf(database)).map((column) => column.table)))
+    await run(database, `analyze weft.${table}`)
 }
 
 async function columnsOf(database: Database): Promise<Column[]> {
@@ -107,7 +115,10 @@ async function idsOf(database: Database, thread_id: string): Promise<string[]> {
 }
 
 function renamed(name: string, type: string, ids: readonly string[]): string {
-  const text = ids.reduce((value, id) => `replace(${value}, ${literal(id)}, ${literal(`${id}-`)} || copy_number)`, `${quoted(name)}::text`)
+  const text = ids.reduce(
+    (value, id) => `replace(${value}, ${literal(id)}, ${literal(`${id}-`)} || copy_number)`,
+    `${quoted(name)}::text`,
+  )
   return `${text}::${type}`
 }
 

@@ -1,4 +1,5 @@
-type Page<T> = { items: T[]; has_more: boolean; next_cursor?: string | null } | { messages: T[]; has_more: boolean; next_cursor: string }
+type Page<T> =
+  { items: T[]; has_more: boolean; next_cursor?: string | null } | { messages: T[]; has_more: boolean; next_cursor: string }
 
 const PAGE = 200
 
@@ -22,7 +23,12 @@ export async function getJson<T>(address: string): Promise<T> {
   return await askJson<T>(address, { method: 'GET' })
 }
 
-export async function postJson<T>(address: string, body: unknown, method = 'POST', more: Record<string, string> = {}): Promise<T> {
+export async function postJson<T>(
+  address: string,
+  body: unknown,
+  method = 'POST',
+  more: Record<string, string> = {},
+): Promise<T> {
   return await askJson<T>(address, {
     method,
     headers: { 'content-type': 'application/json', accept: 'application/json', ...more },

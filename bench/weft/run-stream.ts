@@ -1,7 +1,10 @@
 import { request, type Agent, type IncomingMessage } from 'node:http'
 import { createParser } from 'eventsource-parser'
 
-type Frame = { event_type: string; run_id?: string; termination?: { type: string }; tool_call?: unknown } & Record<string, unknown>
+type Frame = { event_type: string; run_id?: string; termination?: { type: string }; tool_call?: unknown } & Record<
+  string,
+  unknown
+>
 
 /** The event stream of a run, as it comes. Times are those of `performance.now()`. */
 export type RunStream = {
