@@ -47,10 +47,9 @@ async function measureCommands(context: Context): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'weft-bench-'))
   context.atEnd(() => rmSync(directory, { recursive: true, force: true }))
   const env = { WEFT_CONFIG: writeConfig(directory) }
-  const one = await startProgram(context, { env })
-  context.report('starting the processes apart')
-  const apart = await deploy({ apis: 1, workers: 1 }, env)
-  context.atEnd(() => apart.end())
+  const deploying = deploy({ apis: 1, workers: 1 }, env)
+  context.atEnd(async () => (await deploying.catch(() => null))?.end())
+  const [one, apart] = await Promise.all([startProgram(context, { env }), deploying])
   const places: Place[] = [
     { name: 'one_process', api: one.api, directory },
     { name: 'across_processes', api: apart.urls[0] ?? '', directory },

@@ -85,6 +85,7 @@ export async function serveQueues(context: Context, program: Program, sizes: Siz
     const thread = `queue-${String(size)}`
     const at = `${program.api}/v1/threads/${thread}`
     const say = (content: string): Promise<unknown> => postJson(`${at}/messages`, { messages: [{ role: 'user', content }] })
+    await postJson(`${program.api}/v1/threads`, { id: thread })
     await say('/slow 300000\nlong')
     for (let n = 0; n < size; n++) await say(`message ${String(n)}`)
     const { items } = await getJson<{ items: { pending_id: string }[] }>(`${at}/pending`)
