@@ -1,14 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { Client, Connection, WithStartWorkflowOperation, WorkflowUpdateStage } from '@temporalio/client'
-import type { Subject, Turn } from '../subject.ts'
+import type { Subject, Turn } from '../support/subject.ts'
 import { BARE_RUN, BARE_TASK_QUEUE, BARE_THREAD, BARE_UPDATE } from './names.ts'
 
-export type BareSubjects = { fresh: Subject; warm: Subject; close(): Promise<void> }
+export type BareSubjects = {
+  fresh: Subject
+  warm: Subject
+  /** How many runs have ended, and so how many rows there must be. */
+  ended(): number
+  close(): Promise<void>
+}
 
 /** The bare workflow as a client of the plain SDK uses it. */
 export async function createBareSubjects(address: string, warm_turns: number): Promise<BareSubjects> {
   const connection = await Connection.connect({ address })
   const { workflow } = new Client({ connection })
+  let ended = 0
 
   /** A new workflow: update-with-start until it is answered, then the workflow's result. */
   async function run(): Promise<Turn> {
@@ -21,7 +28,9 @@ export async function createBareSubjects(address: string, warm_turns: number): P
     })
     const first_ms = performance.now() - began
     const handle = await startWorkflowOperation.workflowHandle()
-    return turn(began, first_ms, text, await handle.result())
+    const answer = await handle.result()
+    ended += 1
+    return turn(began, first_ms, text, answer)
   }
 
   /** A workflow that has run once: each update until it is accepted, then its result. */
@@ -30,6 +39,7 @@ export async function createBareSubjects(address: string, warm_turns: number): P
     const startWorkflowOperation = started<void>(BARE_THREAD, id)
     const options = { args: [id] as [string], startWorkflowOperation }
     await workflow.executeUpdateWithStart<() => Promise<void>, string, [string]>(BARE_UPDATE, options)
+    ended += 1
     const handle = workflow.getHandle(id)
     return async () => {
       const text = randomUUID()
@@ -37,13 +47,16 @@ export async function createBareSubjects(address: string, warm_turns: number): P
       const waitForStage = WorkflowUpdateStage.ACCEPTED
       const update = await handle.startUpdate<string, [string]>(BARE_UPDATE, { args: [text], waitForStage })
       const first_ms = performance.now() - began
-      return turn(began, first_ms, text, await update.result())
+      const answer = await update.result()
+      ended += 1
+      return turn(began, first_ms, text, answer)
     }
   }
 
   return {
-    fresh: { turns: 1, open: () => Promise.resolve(run) },
-    warm: { turns: warm_turns, open },
+    fresh: { turns: 1, opening: 0, open: () => Promise.resolve(run) },
+    warm: { turns: warm_turns, opening: 1, open },
+    ended: () => ended,
     close: () => connection.close(),
   }
 }

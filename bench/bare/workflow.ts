@@ -1,7 +1,7 @@
 import { condition, defineUpdate, proxyActivities, setHandler } from '@temporalio/workflow'
-import type * as activities from './activities.ts'
+import type { Activities } from './activities.ts'
 
-const { echo } = proxyActivities<typeof activities>({ startToCloseTimeout: '10s', retry: { maximumAttempts: 1 } })
+const { echo } = proxyActivities<Activities>({ startToCloseTimeout: '10s', retry: { maximumAttempts: 1 } })
 const submit = defineUpdate<string, [string]>('submit')
 
 /** The least that a durable run can be: an update that is answered at once, one activity, its result. */

@@ -1,37 +1,43 @@
 import { randomUUID } from 'node:crypto'
-import type { Subject, Turn } from '../subject.ts'
+import type { Subject, Turn } from '../support/subject.ts'
 import { createAgent, postRun } from './post-run.ts'
 
 export type WeftSubjects = {
   fresh: Subject
   warm: Subject
-  /** Every run that a turn told of. */
-  run_ids: ReadonlySet<string>
+  /** Turns in a thread that is there already, as long as anybody wants. */
+  on(thread_id: string): Subject
+  /** Every run that was told of, by its thread. */
+  runs: ReadonlyMap<string, readonly string[]>
   close(): void
 }
 
 /** Weft as a client of its HTTP API uses it. */
 export function createWeftSubjects(api: string, warm_turns: number): WeftSubjects {
   const agent = createAgent()
-  const run_ids = new Set<string>()
+  const runs = new Map<string, string[]>()
 
   async function run(thread_id: string): Promise<Turn> {
     const { run_id, first_ms, end_ms } = await postRun(api, agent, thread_id, 'Hello there')
-    run_ids.add(run_id)
+    const known = runs.get(thread_id)
+    if (known === undefined) runs.set(thread_id, [run_id])
+    else known.push(run_id)
     return { first_ms, end_ms }
   }
 
   return {
-    fresh: { turns: 1, open: () => Promise.resolve(() => run(randomUUID())) },
+    fresh: { turns: 1, opening: 0, open: () => Promise.resolve(() => run(randomUUID())) },
     warm: {
       turns: warm_turns,
+      opening: 1,
       async open() {
         const thread_id = randomUUID()
         await run(thread_id)
         return () => run(thread_id)
       },
     },
-    run_ids,
+    on: (thread_id) => ({ turns: Infinity, opening: 0, open: () => Promise.resolve(() => run(thread_id)) }),
+    runs,
     close: () => agent.destroy(),
   }
 }

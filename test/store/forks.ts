@@ -7,8 +7,8 @@ import { batch, committed, event, freshRef, loadEpoch, run } from './batches.ts'
 export type Said = ThreadRef & { last_seq?: number }
 
 /** A thread with so many messages of one run. */
-export async function said(store: Store, count: number): Promise<ThreadRef & { last_seq: number }> {
-  const ref = freshRef()
+export async function said(store: Store, count: number, tenant?: string): Promise<ThreadRef & { last_seq: number }> {
+  const ref = freshRef(tenant)
   const events = Array.from({ length: count }, (_, n) => committed(n + 1, n + 1))
   await persist(store, ref, events, count)
   return { ...ref, last_seq: count }

@@ -10,6 +10,8 @@ export type Turn = {
 export interface Subject {
   /** So many turns are taken in one conversation. A long one costs more each turn, and would make time part of what is measured. */
   readonly turns: number
+  /** Runs that opening a conversation takes. They are not timed, but their CPU time is counted with them. */
+  readonly opening: number
   /** Opens a conversation, which is not measured; each call of the result is one turn. */
   open(): Promise<() => Promise<Turn>>
 }

@@ -1,7 +1,7 @@
 import type { Subject, Turn } from './subject.ts'
 
-/** What one subject did at one number of clients. */
-export type Load = { turns: Turn[]; failures: string[] }
+/** What one subject did at one number of clients. `runs`: all that it ran, those that opened conversations too. */
+export type Load = { turns: Turn[]; runs: number; failures: string[] }
 
 /** More than this, and what is measured is something else. */
 const MAX_FAILURES = 20
@@ -11,11 +11,17 @@ const MAX_FAILURES = 20
  * counted. A turn that fails is not.
  */
 export async function load(subject: Subject, clients: number, ms: number, signal: AbortSignal): Promise<Load> {
-  const done: Load = { turns: [], failures: [] }
-  const opened = await Promise.all(Array.from({ length: clients }, () => subject.open()))
+  const done: Load = { turns: [], runs: 0, failures: [] }
+  const opened = await Promise.all(Array.from({ length: clients }, () => open(subject, done)))
   const deadline = performance.now() + ms
   await Promise.all(opened.map((take) => client(subject, take, deadline, signal, done)))
   return done
+}
+
+async function open(subject: Subject, done: Load): Promise<() => Promise<Turn>> {
+  const take = await subject.open()
+  done.runs += subject.opening
+  return take
 }
 
 async function client(
@@ -29,11 +35,12 @@ async function client(
   for (let taken = 1; ; taken++) {
     try {
       done.turns.push(await take())
+      done.runs += 1
     } catch (error) {
       done.failures.push((error as Error).message)
     }
     if (performance.now() >= deadline || done.failures.length > MAX_FAILURES) return
     signal.throwIfAborted()
-    if (taken % subject.turns === 0) take = await subject.open()
+    if (taken % subject.turns === 0) take = await open(subject, done)
   }
 }
