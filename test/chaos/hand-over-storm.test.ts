@@ -25,76 +25,80 @@ afterAll(async () => {
   await deployment.end()
 }, 60_000)
 
-test(`${String(COMMANDS)} commands of ${String(CLIENTS)} clients while the thread hands over every ${String(EVERY)}: each once, and no client sees an error`, async () => {
-  const apis = deployment.urls.map(createClient)
-  const { workflow } = new Client({ connection })
-  const [first = createClient('')] = apis
-  expect(await first.call('POST', '/v1/threads', { id: THREAD })).toMatchObject({ status: 201 })
-  // A signal needs a workflow that is there.
-  expect(await submit(first, 'first')).toMatchObject({ status: 202 })
-  const handle = workflow.getHandle(`default/${THREAD}`)
-  const wrong: unknown[] = []
-  const said: string[] = []
-  const began = Date.now()
-  const times = { update: [] as number[], signal: [] as number[] }
-  const clients = Array.from({ length: CLIENTS }, async (_, client) => {
-    for (let round = 0; round < COMMANDS / CLIENTS; round++) {
-      const text = `${String(client)}-${String(round)}`
-      said.push(text)
-      const api = apis[(client + round) % apis.length] ?? first
-      const sent_at = Date.now()
-      try {
-        if (round % 2 === 1) {
-          await handle.signal('submit', { command_id: text, mode: 'queue', messages: [{ role: 'user', content: text }] })
-        } else {
-          const answer = await submit(api, text)
-          if (answer.status !== 202)
-            wrong.push({
-              text,
-              at_ms: sent_at - began,
-              took_ms: Date.now() - sent_at,
-              status: answer.status,
-              code: answer.body?.code,
-            })
+test(
+  `${String(COMMANDS)} commands of ${String(CLIENTS)} clients while the thread hands over every ${String(EVERY)}: each once, and no client sees an error`,
+  async () => {
+    const apis = deployment.urls.map(createClient)
+    const { workflow } = new Client({ connection })
+    const [first = createClient('')] = apis
+    expect(await first.call('POST', '/v1/threads', { id: THREAD })).toMatchObject({ status: 201 })
+    // A signal needs a workflow that is there.
+    expect(await submit(first, 'first')).toMatchObject({ status: 202 })
+    const handle = workflow.getHandle(`default/${THREAD}`)
+    const wrong: unknown[] = []
+    const said: string[] = []
+    const began = Date.now()
+    const times = { update: [] as number[], signal: [] as number[] }
+    const clients = Array.from({ length: CLIENTS }, async (_, client) => {
+      for (let round = 0; round < COMMANDS / CLIENTS; round++) {
+        const text = `${String(client)}-${String(round)}`
+        said.push(text)
+        const api = apis[(client + round) % apis.length] ?? first
+        const sent_at = Date.now()
+        try {
+          if (round % 2 === 1) {
+            await handle.signal('submit', { command_id: text, mode: 'queue', messages: [{ role: 'user', content: text }] })
+          } else {
+            const answer = await submit(api, text)
+            if (answer.status !== 202)
+              wrong.push({
+                text,
+                at_ms: sent_at - began,
+                took_ms: Date.now() - sent_at,
+                status: answer.status,
+                code: answer.body?.code,
+              })
+          }
+        } catch (error) {
+          wrong.push({ text, error: String(error) })
         }
-      } catch (error) {
-        wrong.push({ text, error: String(error) })
+        times[round % 2 === 1 ? 'signal' : 'update'].push(Date.now() - sent_at)
       }
-      times[round % 2 === 1 ? 'signal' : 'update'].push(Date.now() - sent_at)
+    })
+    await Promise.all(clients)
+    const sent_ms = Date.now() - began
+    await eventually(async () => {
+      const { body } = await first.call('GET', `/v1/threads/${THREAD}`)
+      const pending = await first.call('GET', `/v1/threads/${THREAD}/pending`)
+      return body.status === 'idle' && pending.body.total === 0 && body.message_count > COMMANDS ? true : undefined
+    }, 60_000)
+    const log = await shownLog(first, THREAD)
+    checkLog(log)
+    expect(transcriptProblems(log)).toEqual([])
+    const texts = log.flatMap(({ kind, payload }) =>
+      kind === 'MessageCommitted' && payload['role'] === 'user' ? [textOf(payload['content_blocks'])] : [],
+    )
+    const histories = new Histories(connection)
+    const executions = await eventually(async () => {
+      const { length } = await histories.executions(`default/${THREAD}`)
+      return length > COMMANDS / EVERY / 4 ? length : undefined
+    })
+    const figures = {
+      commands: said.length,
+      sent_ms,
+      executions,
+      errors: wrong.length,
+      update_ms: spread(times.update),
+      signal_ms: spread(times.signal),
+      failed_tasks: await histories.failedTasks(`default/${THREAD}`),
     }
-  })
-  await Promise.all(clients)
-  const sent_ms = Date.now() - began
-  await eventually(async () => {
-    const { body } = await first.call('GET', `/v1/threads/${THREAD}`)
-    const pending = await first.call('GET', `/v1/threads/${THREAD}/pending`)
-    return body.status === 'idle' && pending.body.total === 0 && body.message_count > COMMANDS ? true : undefined
-  }, 60_000)
-  const log = await shownLog(first, THREAD)
-  checkLog(log)
-  expect(transcriptProblems(log)).toEqual([])
-  const texts = log.flatMap(({ kind, payload }) =>
-    kind === 'MessageCommitted' && payload['role'] === 'user' ? [textOf(payload['content_blocks'])] : [],
-  )
-  const histories = new Histories(connection)
-  const executions = await eventually(async () => {
-    const { length } = await histories.executions(`default/${THREAD}`)
-    return length > COMMANDS / EVERY / 4 ? length : undefined
-  })
-  const figures = {
-    commands: said.length,
-    sent_ms,
-    executions,
-    errors: wrong.length,
-    update_ms: spread(times.update),
-    signal_ms: spread(times.signal),
-    failed_tasks: await histories.failedTasks(`default/${THREAD}`),
-  }
-  console.log(`hand-over storm: ${JSON.stringify(figures)}`)
-  expect(wrong).toEqual([])
-  expect(texts.sort()).toEqual([...said, 'first'].sort())
-  expect(log.filter(({ kind }) => kind === 'CommandRejected')).toEqual([])
-}, 180_000)
+    console.log(`hand-over storm: ${JSON.stringify(figures)}`)
+    expect(wrong).toEqual([])
+    expect(texts.sort()).toEqual([...said, 'first'].sort())
+    expect(log.filter(({ kind }) => kind === 'CommandRejected')).toEqual([])
+  },
+  LONG ? 1_800_000 : 180_000,
+)
 
 function submit(api: ReturnType<typeof createClient>, text: string): Promise<Answered> {
   const messages = [{ role: 'user', content: text }]
