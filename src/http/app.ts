@@ -16,6 +16,8 @@ import { openSse } from './streams/sse.ts'
 
 export type HttpApp = {
   app: Express
+  /** Says on /health that this process is leaving, and asks callers for new connections; it goes on serving. */
+  leave(): void
   /** Ends open streams and waits, so that the server can close. */
   close(): void
 }
@@ -32,6 +34,11 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   app.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }))
   if (context.cors_origins.length > 0) app.use(allowOrigins(context.cors_origins))
   app.use(neverCached)
+  app.use((_req, res, next) => {
+    // A connection that is kept would bring the next request to a closed door.
+    if (context.leaving) res.set('Connection', 'close')
+    next()
+  })
   const byPath = groupBy(allRoutes(), ({ path }) => path)
   for (const [path, routes] of byPath) {
     for (const route of routes) {
@@ -44,6 +51,9 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   app.use(errorMiddleware(context.log))
   return {
     app,
+    leave() {
+      context.leaving = true
+    },
     close() {
       closing.abort()
     },

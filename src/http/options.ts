@@ -127,6 +127,8 @@ export type HttpContext = {
   streams: { open: number }
   heads: Heads
   turns: Turns
+  /** The process was told to stop and still serves. */
+  leaving: boolean
   /** Fires when the app closes: open streams end. */
   closing: AbortSignal
 }
@@ -157,6 +159,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     streams: { open: 0 },
     heads: createHeads(options.store, limits.poll_ms, closing),
     turns: createTurns(),
+    leaving: false,
     closing,
   }
 }

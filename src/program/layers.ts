@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
@@ -36,7 +37,6 @@ export type Foundations = {
   agents: AgentRegistry
   /** Names this process to Temporal and in run records. */
   identity: string
-  drainMs: number
   onFailure: (error: Error) => void
 }
 
@@ -44,6 +44,8 @@ export type Foundations = {
 const HEARTBEAT_TIMEOUT_MS = { embedded: 5_000, cluster: 15_000 }
 const HEARTBEAT_THROTTLE_MS = { embedded: 200, cluster: 1_000 }
 const HTTP_CLOSE_MS = 2_000
+/** What a worker needs to end besides the time that its activities are given. */
+const WORKER_END_MS = 3_000
 /** How often threads without a workflow are looked for. */
 const SWEEP_MS = 30_000
 
@@ -109,6 +111,12 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     return closed
   }
   shutdown.add('The HTTP server', close, HTTP_CLOSE_MS)
+  const leave = async (): Promise<void> => {
+    app.leave()
+    await sleep(config.leaveMs)
+  }
+  // Whatever sends requests here must have looked at /health before the door is shut.
+  if (config.leaveMs > 0) shutdown.add('The time to leave', leave, config.leaveMs + HTTP_CLOSE_MS)
   return { api: server.address }
 }
 
@@ -161,7 +169,7 @@ async function addWorker(
   observe: Metrics['observe'],
   client: Client,
 ): Promise<WorkerService> {
-  const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
+  const { config, logger, shutdown, temporal, store, agents, identity, onFailure } = base
   const onError = (error: unknown): void =>
     logger.warn({ error: String(error) }, 'A repair could not be started; the schedule will start one.')
   const { namespace } = config.temporal
@@ -187,8 +195,9 @@ async function addWorker(
     },
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     stackTraces: config.logLevel === 'debug' || config.logLevel === 'trace',
+    drainMs: config.drainMs,
     onFailure,
   })
-  shutdown.add('The worker', () => worker.drain(), drainMs)
+  shutdown.add('The worker', () => worker.drain(), config.drainMs + WORKER_END_MS)
   return worker
 }

@@ -27,7 +27,6 @@ export type StartOptions = {
   onFailure: (error: Error) => void
 }
 
-const DRAIN_MS = 5_000
 const SERVER_STOP_MS = 6_000
 
 /**
@@ -67,7 +66,6 @@ export async function startProgram(config: Config, { logger, signal, onFailure }
       store,
       agents,
       identity,
-      drainMs: DRAIN_MS,
       onFailure,
     })
     signal.throwIfAborted()

@@ -16,14 +16,21 @@ export type WorkerServiceOptions = {
   identity: string
   heartbeatThrottleMs: number
   stackTraces: boolean
+  /** How long activities under way may go on when it is told to stop (ms). */
+  drainMs: number
   /** The worker ended although nobody asked it to. */
   onFailure: (error: Error) => void
 }
 
 /** Creates the worker and lets it take tasks. */
 export async function startWorker(options: WorkerServiceOptions): Promise<WorkerService> {
-  const { heartbeatThrottleMs, stackTraces, onFailure, ...settings } = options
-  const worker = await createWorker({ ...settings, heartbeat_throttle_ms: heartbeatThrottleMs, stack_traces: stackTraces })
+  const { heartbeatThrottleMs, stackTraces, drainMs, onFailure, ...settings } = options
+  const worker = await createWorker({
+    ...settings,
+    heartbeat_throttle_ms: heartbeatThrottleMs,
+    stack_traces: stackTraces,
+    drain_ms: drainMs,
+  })
   let draining = false
   const ended = worker.run().then(
     () => (draining ? undefined : onFailure(new Error('The worker stopped by itself.'))),

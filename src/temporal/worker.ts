@@ -15,6 +15,8 @@ export type WorkerSettings = {
   heartbeat_throttle_ms: number
   /** Errors of workflow code, and the engine's stack trace query, name frames. It makes workflow code half as fast again. */
   stack_traces?: boolean
+  /** How long activities under way may go on once the worker is told to stop, before they are cancelled (ms; 2,000). */
+  drain_ms?: number
   task_queue?: string
 }
 
@@ -35,7 +37,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     maxHeartbeatThrottleInterval: heartbeat_throttle_ms,
     defaultHeartbeatThrottleInterval: heartbeat_throttle_ms,
-    shutdownGraceTime: '2s',
+    shutdownGraceTime: settings.drain_ms ?? 2_000,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     maxConcurrentActivityTaskExecutions: 200,
     maxConcurrentLocalActivityExecutions: 200,
