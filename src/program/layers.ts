@@ -80,7 +80,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
       logger.warn({ error: String(error) }, 'The schedule of repairs could not be set; they can be started by hand.'),
     )
     shutdown.add('The schedule of repairs', () => scheduled)
-    const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
+    const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger, version: config.version })
     shutdown.add('The sweep for lost workflows', stop)
   }
   if (config.role === 'worker') {
@@ -196,6 +196,7 @@ async function addWorker(
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     stackTraces: config.logLevel === 'debug' || config.logLevel === 'trace',
     drainMs: config.drainMs,
+    version: config.version,
     onFailure,
   })
   shutdown.add('The worker', () => worker.drain(), config.drainMs + WORKER_END_MS)

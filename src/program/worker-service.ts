@@ -1,4 +1,5 @@
 import type { NativeConnection, Worker } from '@temporalio/worker'
+import type { WorkerVersion } from '../temporal/names.ts'
 import type { ThreadActivities } from '../thread/ports.ts'
 import { createWorker } from '../temporal/worker.ts'
 
@@ -16,6 +17,7 @@ export type WorkerServiceOptions = {
   identity: string
   heartbeatThrottleMs: number
   stackTraces: boolean
+  version: WorkerVersion | null
   /** How long activities under way may go on when it is told to stop (ms). */
   drainMs: number
   /** The worker ended although nobody asked it to. */

@@ -1,14 +1,17 @@
 import type { Client } from '@temporalio/client'
 import type { OpenThread, Store } from '../store/store.ts'
 import { forgetDeleted } from './forget.ts'
-import { TASK_QUEUE } from './names.ts'
+import { TASK_QUEUE, type WorkerVersion } from './names.ts'
 import { wakeIfGone } from './thread-workflows.ts'
+import { moveStranded } from './versions.ts'
 
 export type SweepOptions = {
   store: Store
   client: Client
   /** Between two looks (ms). */
   interval_ms: number
+  /** Of this worker; null where versions are not told apart. */
+  version?: WorkerVersion | null
   log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
 }
 
@@ -22,12 +25,14 @@ const SETTLED_MS = 2_000
  * deleted. Looks once at the start and then again and again.
  * Returns the way to stop.
  */
-export function startSweep({ store, client, interval_ms, log }: SweepOptions): () => Promise<void> {
+export function startSweep({ store, client, interval_ms, log, version = null }: SweepOptions): () => Promise<void> {
   let stopped = false
   const look = async (): Promise<void> => {
     try {
       const woken = await sweep(store, client, () => stopped)
       await forgetDeleted(store, client, () => stopped)
+      const moved = version === null ? 0 : await moveStranded(client, version, { stopped: () => stopped })
+      if (moved > 0) log.info({ workflows: moved }, 'Moved workflows whose version has no worker any more.')
       if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
     } catch (error) {
       log.warn(

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundleWorkflowCode, Worker, type NativeConnection } from '@temporalio/worker'
+import { bundleWorkflowCode, Worker, type NativeConnection, type WorkerDeploymentOptions } from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
-import { STICKY_TIMEOUT, TASK_QUEUE } from './names.ts'
+import { STICKY_TIMEOUT, TASK_QUEUE, type WorkerVersion } from './names.ts'
 
 export type WorkerSettings = {
   connection: NativeConnection
@@ -15,6 +15,10 @@ export type WorkerSettings = {
   heartbeat_throttle_ms: number
   /** Errors of workflow code, and the engine's stack trace query, name frames. It makes workflow code half as fast again. */
   stack_traces?: boolean
+  /** Which version of which deployment this is; null: versions are not told apart. */
+  version?: WorkerVersion | null
+  /** Other workflow code than this checkout's, in one piece. */
+  workflow_code?: string
   /** How long activities under way may go on once the worker is told to stop, before they are cancelled (ms; 2,000). */
   drain_ms?: number
   task_queue?: string
@@ -33,7 +37,8 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     identity,
     activities,
     taskQueue: settings.task_queue ?? TASK_QUEUE,
-    workflowBundle: { code: await bundleThreadWorkflow(settings) },
+    workflowBundle: { code: settings.workflow_code ?? (await bundleThreadWorkflow(settings)) },
+    ...(settings.version == null ? {} : { workerDeploymentOptions: deploymentOptions(settings.version) }),
     dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     maxHeartbeatThrottleInterval: heartbeat_throttle_ms,
     defaultHeartbeatThrottleInterval: heartbeat_throttle_ms,
@@ -42,6 +47,15 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     maxConcurrentActivityTaskExecutions: 200,
     maxConcurrentLocalActivityExecutions: 200,
   })
+}
+
+/**
+ * A thread stays with the version that it began on, and so is never replayed by other code; it comes to the newest one
+ * with its next execution.
+ */
+function deploymentOptions({ deployment, build_id }: WorkerVersion): WorkerDeploymentOptions {
+  const version = { deploymentName: deployment, buildId: build_id }
+  return { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' }
 }
 
 /** The workflow code in one piece. Bundling takes seconds, so the result is kept until a source of it changes. */
