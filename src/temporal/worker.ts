@@ -19,6 +19,8 @@ export type WorkerSettings = {
   version?: WorkerVersion | null
   /** Other workflow code than this checkout's, in one piece. */
   workflow_code?: string
+  /** Model steps and tools that run at once (200). */
+  activity_slots?: number
   /** How long activities under way may go on once the worker is told to stop, before they are cancelled (ms; 2,000). */
   drain_ms?: number
   task_queue?: string
@@ -44,7 +46,7 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     defaultHeartbeatThrottleInterval: heartbeat_throttle_ms,
     shutdownGraceTime: settings.drain_ms ?? 2_000,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-    maxConcurrentActivityTaskExecutions: 200,
+    maxConcurrentActivityTaskExecutions: settings.activity_slots ?? 200,
     maxConcurrentLocalActivityExecutions: 200,
   })
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { deploy, type Deployment } from '../chaos/support/deployment.ts'
-import { untilAtRest } from '../chaos/support/storm.ts'
+import { portrait, untilAtRest } from '../chaos/support/storm.ts'
 import { Sender, type Sent } from '../chaos/support/sender.ts'
 import { judge } from '../chaos/support/verdict.ts'
 import { createApi } from '../faults/support/api.ts'
@@ -108,7 +108,13 @@ test(
       }
     }
     const load = Promise.all([
-      ...Array.from({ length: TALKERS }, (_, index) => talk(index)),
+      ...Array.from({ length: TALKERS }, (_, index) =>
+        talk(index).catch(async (error: unknown) => {
+          const reader = new Sender(deployment.urls, Math.random)
+          console.log(String(error), JSON.stringify(await portrait(reader, `talker-${String(index)}`)))
+          throw error
+        }),
+      ),
       ...Array.from({ length: WATCHERS }, (_, index) => watch(index)),
     ])
     const ends: { name: string; code: number | null; signal: string | null; took_ms: number }[] = []

@@ -14,7 +14,6 @@ const ANSWER_WITHIN_MS = 30_000
 export class Balancer {
   /** What no client behind a balancer should ever see. */
   readonly wrong: unknown[] = []
-  readonly trace: unknown[] = []
   readonly statuses = new Map<string, number>()
   readonly #urls: readonly string[]
   readonly #healthy = new Set<string>()
@@ -54,6 +53,7 @@ export class Balancer {
     headers: Record<string, string>,
     read: (response: Response) => Promise<T>,
   ): Promise<T> {
+    const met: string[] = []
     for (const deadline = Date.now() + GIVE_UP_MS; Date.now() < deadline;) {
       const url = await this.pick()
       try {
@@ -67,18 +67,18 @@ export class Balancer {
         if (response.status < 500) return await read(response)
         const retry_after = Number(response.headers.get('retry-after'))
         const said = await response.text()
-        this.trace.push([Date.now() % 1000000, method, path, url.slice(-2), headers['idempotency-key']?.slice(0, 4), said.slice(0, 160)])
+        met.push(`${url}: ${said.slice(0, 200)}`)
         if (response.status !== 503 || !(retry_after > 0)) this.wrong.push({ method, path, status: response.status, said })
         await sleep((retry_after || 1) * 1_000)
       } catch (error) {
         const cause = (error as { cause?: { code?: string } }).cause?.code ?? String(error)
         this.#note(`${method} ${cause}`)
         this.#healthy.delete(url)
-        this.trace.push([Date.now() % 1000000, method, path, url.slice(-2), cause])
+        met.push(`${url}: ${cause}`)
         if (cause !== 'ECONNREFUSED') this.wrong.push({ method, path, url, error: cause })
       }
     }
-    throw new Error(`${method} ${path}: no answer`)
+    throw new Error(`${method} ${path}: no answer, but ${met.join('; ')}`)
   }
 
   async end(): Promise<void> {
