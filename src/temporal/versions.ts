@@ -42,11 +42,15 @@ export async function moveStranded(client: Client, version: WorkerVersion, optio
 
 /** A reset to the first task, on whatever version is the current one. */
 async function move(client: Client, workflowId: string, runId: string): Promise<void> {
+  const workflowExecution = { workflowId, runId }
+  const first = await firstTask(client, workflowExecution)
+  // What has never run has nothing to replay.
+  if (first === null) return override(client, workflowExecution, { autoUpgrade: true, behavior: AUTO_UPGRADE })
   const request = proto.temporal.api.workflowservice.v1.ResetWorkflowExecutionRequest.fromObject({
     namespace: client.options.namespace,
-    workflowExecution: { workflowId, runId },
+    workflowExecution,
     reason: 'The version of its worker is gone.',
-    workflowTaskFinishEventId: FIRST_TASK,
+    workflowTaskFinishEventId: first,
     // All workers look at the same time: the second reset of one execution is none.
     requestId: `move-${runId}`,
     postResetOperations: [
@@ -61,21 +65,36 @@ async function move(client: Client, workflowId: string, runId: string): Promise<
   await client.workflowService.resetWorkflowExecution(request)
 }
 
-/** Number of the event that ends the first task: it was scheduled (2) and started (3) before, as first of all. */
-const FIRST_TASK = 4
+/** The number of the event that ends an execution's first task; null where none has ended among its first events. */
+async function firstTask(client: Client, execution: { workflowId: string; runId: string }): Promise<number | null> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution,
+    maximumPageSize: PAGE,
+  })
+  const event = history?.events?.find(({ workflowTaskCompletedEventAttributes: done }) => done != null)
+  return event === undefined ? null : Number(event.eventId)
+}
+
+/** Sets what decides on an execution's version instead of its worker; null: its worker decides. */
+async function override(
+  client: Client,
+  workflowExecution: { workflowId: string; runId: string },
+  versioningOverride: { autoUpgrade: true; behavior: typeof AUTO_UPGRADE } | null,
+): Promise<void> {
+  await client.workflowService.updateWorkflowExecutionOptions({
+    namespace: client.options.namespace,
+    workflowExecution,
+    workflowExecutionOptions: versioningOverride === null ? {} : { versioningOverride },
+    updateMask: { paths: ['versioning_override'] },
+  })
+}
 
 /** What was moved has begun on another version: from here on it stays there, as everything does. */
 async function settleMoved(client: Client, version: WorkerVersion, task_queue: string): Promise<void> {
   const query = `ExecutionStatus = 'Running' AND TaskQueue = '${task_queue}' AND TemporalWorkerDeployment = '${version.deployment}' AND TemporalWorkflowVersioningBehavior = 'AutoUpgrade'`
   for (const workflowExecution of await list(client, query)) {
-    await gone(() =>
-      client.workflowService.updateWorkflowExecutionOptions({
-        namespace: client.options.namespace,
-        workflowExecution,
-        workflowExecutionOptions: {},
-        updateMask: { paths: ['versioning_override'] },
-      }),
-    )
+    await gone(() => override(client, workflowExecution, null))
   }
 }
 

@@ -2,6 +2,7 @@ import { Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createStore } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
+import { startOptions } from '../../src/temporal/names.ts'
 import { moveStranded } from '../../src/temporal/versions.ts'
 import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from '../../src/temporal/worker.ts'
 import { eventually, startEngine, startTemporal, type Engine } from '../support/engine.ts'
@@ -68,7 +69,10 @@ async function lifeOf(thread_id: string): Promise<{ builds: string[][]; failed: 
 }
 
 async function waitForPerson(thread_id: string): Promise<{ run_id: string; tool_call_id: string }> {
-  const run_id = await old.say(thread_id, APPROVAL)
+  return ticketOf(await old.say(thread_id, APPROVAL))
+}
+
+async function ticketOf(run_id: string): Promise<{ run_id: string; tool_call_id: string }> {
   const run = await old.run(run_id, ({ status }) => status === 'waiting')
   return { run_id, tool_call_id: run.waiting?.tickets[0]?.tool_call_id ?? '' }
 }
@@ -92,6 +96,16 @@ test('threads end on the version they began on, and new ones begin on the curren
   // One that has been handed over: its later executions begin pinned.
   for (const word of ['one', 'two', 'three', 'four', 'five', 'six']) await old.run(await old.say('long', word))
   const long = await waitForPerson('long')
+  // One whose first task came after a signal.
+  await old.client.workflow.signalWithStart('thread', {
+    ...startOptions(old.ref('signalled'), 'weft'),
+    args: [],
+    signal: 'submit',
+    signalArgs: [{ mode: 'queue', messages: [{ role: 'user', content: APPROVAL }] }],
+  })
+  const signalled = await ticketOf(
+    await eventually(async () => (await old.log('signalled')).find(({ kind }) => kind === 'RunWaiting')?.run_id ?? undefined),
+  )
   await old.run(await old.say('idle', 'hello'))
   await makeCurrent(newer, NEW.build_id)
 
@@ -113,9 +127,9 @@ test('threads end on the version they began on, and new ones begin on the curren
   await eventually(async () => {
     await newer.run(await newer.say('fresh', 'so that the new worker asks for work'))
     moved += await moveStranded(newer.client, NEW, { silence_ms: 3_000 })
-    return moved >= 2 ? true : undefined
+    return moved >= 3 ? true : undefined
   }, 60_000)
-  for (const [thread, { run_id, tool_call_id }] of Object.entries({ stranded, long })) {
+  for (const [thread, { run_id, tool_call_id }] of Object.entries({ stranded, long, signalled })) {
     await newer.send(thread, { type: 'decision', action: 'resume', tool_call_id })
     expect(await newer.run(run_id)).toMatchObject({ termination: { type: 'natural_end' } })
     const { builds, failed } = await lifeOf(thread)
@@ -131,5 +145,6 @@ test('threads end on the version they began on, and new ones begin on the curren
     })
     return (executions ?? []).length === 0 ? true : undefined
   })
-  for (const thread of ['stranded', 'long', 'stays', 'idle', 'fresh']) expect((await lifeOf(thread)).failed).toEqual([])
+  for (const thread of ['stranded', 'long', 'signalled', 'stays', 'idle', 'fresh'])
+    expect((await lifeOf(thread)).failed).toEqual([])
 })
