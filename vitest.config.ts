@@ -2,7 +2,13 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests of workflows drive a real Temporal server; tests of the program start real processes. */
 const ENGINE = ['test/workflow/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/replay/**/*.test.ts', 'test/timers/**/*.test.ts']
-const PROGRAM = ['test/program/**/*.test.ts', 'test/chaos/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/fuzz/**/*.test.ts']
+const PROGRAM = [
+  'test/program/**/*.test.ts',
+  'test/chaos/**/*.test.ts',
+  'test/faults/**/*.test.ts',
+  'test/fuzz/**/*.test.ts',
+  'test/scale/**/*.test.ts',
+]
 
 /** Their long forms are for `npm run test:chaos` alone. */
 const STORMS = ['crash-storm', 'hand-over-storm', 'kill-points', 'network-storm'].map((name) => `test/chaos/${name}.test.ts`)

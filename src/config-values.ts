@@ -66,3 +66,10 @@ export function isNetwork(text: string): boolean {
   const most = isIP(address) === 4 ? 32 : 128
   return isIP(address) !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most))
 }
+
+/** Names of deployments and builds, as the server puts them together: <deployment>:<build>. */
+export const versionName = z
+  .string()
+  .regex(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/)
+  .optional()
+  .catch(fault('1 to 64 letters, digits, "-", "_" or ".", not beginning with "."'))

@@ -3,7 +3,21 @@ import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { config as loadDotenv } from 'dotenv'
 import { z } from 'zod'
-import { ConfigError, duration, fault, flag, isNetwork, isOrigin, list, oneOf, port, text, url, whole } from './config-values.ts'
+import {
+  ConfigError,
+  duration,
+  fault,
+  flag,
+  isNetwork,
+  isOrigin,
+  list,
+  oneOf,
+  port,
+  text,
+  url,
+  versionName,
+  whole,
+} from './config-values.ts'
 
 export { ConfigError } from './config-values.ts'
 
@@ -37,6 +51,12 @@ export type Config = {
   providers: { openai: ProviderSettings; anthropic: ProviderSettings }
   idleCloseMs: number
   continueAsNewEvery: number
+  /** How long an API that was told to stop goes on serving while /health sends callers elsewhere (ms). */
+  leaveMs: number
+  /** How long steps and tools under way may go on in a worker that was told to stop (ms). */
+  drainMs: number
+  /** Which deployment and which build of it this process is; null: versions are not told apart. */
+  version: { deployment: string; build_id: string } | null
   commandTimeoutMs: number
   storeTimeoutMs: number
   /** `networks`: addresses beyond the open internet that may be called. `retry`: times in ms. */
@@ -163,6 +183,10 @@ const SCHEMA = {
   WEFT_IDLE_CLOSE_MS: whole(1, MAX_TIMER_MS, 600_000),
   WEFT_CONTINUE_AS_NEW_EVERY: whole(0, 1_000_000, 0),
   WEFT_COMMAND_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 5_000),
+  WEFT_LEAVE_MS: whole(0, 3_600_000, 0),
+  WEFT_DRAIN_MS: whole(0, 3_600_000, 2_000),
+  WEFT_DEPLOYMENT: versionName,
+  WEFT_BUILD_ID: versionName,
   WEFT_STORE_TIMEOUT_MS: whole(1, MAX_TIMER_MS, 900),
   WEFT_WEBHOOK_NETWORKS: z
     .string()
@@ -240,6 +264,10 @@ export function readConfig(env: Record<string, string | undefined>, cwd: string 
     idleCloseMs: vars.WEFT_IDLE_CLOSE_MS,
     continueAsNewEvery: vars.WEFT_CONTINUE_AS_NEW_EVERY,
     commandTimeoutMs: vars.WEFT_COMMAND_TIMEOUT_MS,
+    leaveMs: vars.WEFT_LEAVE_MS,
+    drainMs: vars.WEFT_DRAIN_MS,
+    version:
+      vars.WEFT_BUILD_ID === undefined ? null : { deployment: vars.WEFT_DEPLOYMENT ?? 'weft', build_id: vars.WEFT_BUILD_ID },
     storeTimeoutMs: vars.WEFT_STORE_TIMEOUT_MS,
     webhooks: {
       networks: vars.WEFT_WEBHOOK_NETWORKS,
@@ -287,6 +315,10 @@ function contradictions(vars: Variables): string[] {
     )
   }
   mistakes.push(...jwtMistakes(vars), ...retentionMistakes(vars))
+  if (vars.WEFT_BUILD_ID === undefined && vars.WEFT_DEPLOYMENT !== undefined)
+    mistakes.push('WEFT_DEPLOYMENT needs WEFT_BUILD_ID, which tells one version of the deployment from the next.')
+  if (vars.WEFT_BUILD_ID !== undefined && vars.TEMPORAL_ADDRESS === undefined)
+    mistakes.push('WEFT_BUILD_ID is for a Temporal server of its own (TEMPORAL_ADDRESS): the embedded one runs one version.')
   if (vars.WEFT_ROLE !== 'worker' && vars.WEFT_METRICS_PORT !== undefined)
     mistakes.push('WEFT_METRICS_PORT is for WEFT_ROLE=worker; a process with the API shows its figures at /metrics.')
   const cert = vars.TEMPORAL_TLS_CLIENT_CERT_DATA ?? vars.TEMPORAL_TLS_CLIENT_CERT_PATH

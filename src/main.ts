@@ -7,6 +7,7 @@ import { startProgram, type Program } from './program/start.ts'
 import { installTemporalRuntime } from './program/temporal-runtime.ts'
 import { VERSION } from './program/version.ts'
 
+/** On top of the time that the configuration gives to leave and to drain. */
 const FORCED_EXIT_MS = 10_000
 
 const command = new Command('weft')
@@ -22,13 +23,14 @@ async function main(json: boolean): Promise<void> {
   let program: Program | undefined
   let leaving = false
   let exitCode = 0
+  let patience = FORCED_EXIT_MS
 
   /** Every reason to leave comes here; only the first counts, since a Ctrl-C may arrive more than once. */
   const leave = (code: number): void => {
     if (leaving) return
     leaving = true
     exitCode = code
-    setTimeout(() => process.exit(exitCode), FORCED_EXIT_MS).unref()
+    setTimeout(() => process.exit(exitCode), patience).unref()
     giveUp.abort(new Error('The start was cancelled.'))
     void program?.stop().then(() => process.exit(exitCode))
   }
@@ -38,6 +40,7 @@ async function main(json: boolean): Promise<void> {
 
   try {
     const config = loadConfig()
+    patience += config.leaveMs + config.drainMs
     const logger = createLogger(config.logLevel, process.stderr.isTTY, { secrets: secretsOf(config) })
     const fail = (error: unknown) => {
       logger.fatal(error instanceof Error ? error.message : String(error))

@@ -1,4 +1,4 @@
-import { continueAsNew, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
+import { makeContinueAsNewFunc, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
 import { jsonSize } from '../src/thread/json.ts'
 import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
 import type { LoadInput, ThreadActivities } from '../src/thread/ports.ts'
@@ -35,7 +35,14 @@ export function canTravel(handOver: HandOver): boolean {
   return jsonSize(handOver) <= MAX_CARRIED_BYTES
 }
 
-/** Hands over to a new execution: with the state, or without it when all of it is stored, to be loaded again. */
+/**
+ * Hands over to a new execution: with the state, or without it when all of it is stored, to be loaded again. Where
+ * versions are told apart, the next execution begins on the newest one (of servers before 1.30 on the same one).
+ */
 export function startOver(handOver: HandOver | undefined): Promise<never> {
-  return continueAsNew<(input: ThreadInput) => Promise<void>>(handOver ?? { handed_over: true })
+  const versioned = workflowInfo().currentDeploymentVersion !== undefined
+  const next = makeContinueAsNewFunc<(input: ThreadInput) => Promise<void>>(
+    versioned ? { initialVersioningBehavior: 'AUTO_UPGRADE' } : {},
+  )
+  return next(handOver ?? { handed_over: true })
 }

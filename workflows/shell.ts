@@ -237,10 +237,12 @@ export class ThreadShell {
   }
 
   #wantsNewExecution(state: ThreadState): boolean {
-    const { continueAsNewSuggested, historyLength } = workflowInfo()
+    const { continueAsNewSuggested, historyLength, targetWorkerDeploymentVersionChanged } = workflowInfo()
     const every = state.settings.continue_as_new_every
     return (
       continueAsNewSuggested ||
+      // A newer version of this code is the current one: it may have this thread as soon as nothing is under way.
+      targetWorkerDeploymentVersionChanged ||
       historyLength >= HISTORY_EVENTS ||
       this.#persister.written >= WRITTEN_BYTES ||
       (every > 0 && state.commands >= every)

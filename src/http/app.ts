@@ -18,6 +18,8 @@ import { watchReader } from './streams/watch-reader.ts'
 
 export type HttpApp = {
   app: Express
+  /** Says on /health that this process is leaving, and asks callers for new connections; it goes on serving. */
+  leave(): void
   /** Ends open streams and waits, so that the server can close. */
   close(): void
   /** Streams that are open now. */
@@ -37,6 +39,11 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   app.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } }))
   if (context.cors_origins.length > 0) app.use(allowOrigins(context.cors_origins))
   app.use(neverCached)
+  app.use((_req, res, next) => {
+    // A connection that is kept would bring the next request to a closed door.
+    if (context.leaving) res.set('Connection', 'close')
+    next()
+  })
   const byPath = groupBy(allRoutes(), ({ path }) => path)
   for (const [path, routes] of byPath) {
     for (const route of routes) {
@@ -49,6 +56,9 @@ export function createHttpApp(options: HttpOptions): HttpApp {
   app.use(errorMiddleware(context.log))
   return {
     app,
+    leave() {
+      context.leaving = true
+    },
     close() {
       closing.abort()
     },

@@ -140,6 +140,8 @@ export type HttpContext = {
   streams: StreamCount
   heads: Heads
   turns: Turns
+  /** The process was told to stop and still serves. */
+  leaving: boolean
   /** Fires when the app closes: open streams end. */
   closing: AbortSignal
 }
@@ -170,6 +172,7 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     streams: createStreamCount(limits.streams, limits.streams_per_tenant),
     heads: createHeads(options.store, limits.poll_ms, closing),
     turns: createTurns(),
+    leaving: false,
     closing,
   }
 }

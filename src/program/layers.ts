@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
@@ -39,7 +40,6 @@ export type Foundations = {
   agents: AgentRegistry
   /** Names this process to Temporal and in run records. */
   identity: string
-  drainMs: number
   onFailure: (error: Error) => void
   temporalFigures: TemporalFigures | null
 }
@@ -50,6 +50,8 @@ const HEARTBEAT_THROTTLE_MS = { embedded: 200, cluster: 1_000 }
 const HTTP_CLOSE_MS = 2_000
 /** A collector that is away must not keep a process from ending. */
 const LAST_TRACES_MS = 2_000
+/** What a worker needs to end besides the time that its activities are given. */
+const WORKER_END_MS = 3_000
 /** How often threads without a workflow are looked for. */
 const SWEEP_MS = 30_000
 
@@ -99,7 +101,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
       logger.warn({ error: String(error) }, 'The schedule of repairs could not be set; they can be started by hand.'),
     )
     shutdown.add('The schedule of repairs', () => scheduled)
-    const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger })
+    const stop = startSweep({ store, client, interval_ms: SWEEP_MS, log: logger, version: config.version })
     shutdown.add('The sweep for lost workflows', stop)
   }
   if (config.role === 'worker') {
@@ -133,6 +135,12 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     return closed
   }
   shutdown.add('The HTTP server', close, HTTP_CLOSE_MS)
+  const leave = async (): Promise<void> => {
+    app.leave()
+    await sleep(config.leaveMs)
+  }
+  // Whatever sends requests here must have looked at /health before the door is shut.
+  if (config.leaveMs > 0) shutdown.add('The time to leave', leave, config.leaveMs + HTTP_CLOSE_MS)
   return { api: server.address }
 }
 
@@ -201,7 +209,7 @@ async function addWorker(
   base: Foundations,
   { bus, settings, observe, client, tracing, metrics }: WorkerParts,
 ): Promise<WorkerService> {
-  const { config, logger, shutdown, temporal, store, agents, identity, drainMs, onFailure } = base
+  const { config, logger, shutdown, temporal, store, agents, identity, onFailure } = base
   const onError = (error: unknown): void =>
     logger.warn({ error: String(error) }, 'A repair could not be started; the schedule will start one.')
   const { namespace } = config.temporal
@@ -231,8 +239,10 @@ async function addWorker(
     ...(tracing === null ? {} : { tracing }),
     heartbeatThrottleMs: HEARTBEAT_THROTTLE_MS[temporal.embedded ? 'embedded' : 'cluster'],
     stackTraces: config.logLevel === 'debug' || config.logLevel === 'trace',
+    drainMs: config.drainMs,
+    version: config.version,
     onFailure,
   })
-  shutdown.add('The worker', () => worker.drain(), drainMs)
+  shutdown.add('The worker', () => worker.drain(), config.drainMs + WORKER_END_MS)
   return worker
 }

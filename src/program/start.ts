@@ -30,7 +30,6 @@ export type StartOptions = {
   temporalFigures?: TemporalFigures | null
 }
 
-const DRAIN_MS = 5_000
 const SERVER_STOP_MS = 6_000
 
 /**
@@ -73,7 +72,6 @@ export async function startProgram(
       store,
       agents,
       identity,
-      drainMs: DRAIN_MS,
       onFailure,
       temporalFigures,
     })

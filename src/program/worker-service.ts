@@ -1,4 +1,5 @@
 import type { ActivityInterceptorsFactory, NativeConnection, Worker } from '@temporalio/worker'
+import type { WorkerVersion } from '../temporal/names.ts'
 import type { ThreadActivities } from '../thread/ports.ts'
 import { createWorker } from '../temporal/worker.ts'
 
@@ -17,14 +18,22 @@ export type WorkerServiceOptions = {
   heartbeatThrottleMs: number
   stackTraces: boolean
   tracing?: { activity: ActivityInterceptorsFactory }
+  version: WorkerVersion | null
+  /** How long activities under way may go on when it is told to stop (ms). */
+  drainMs: number
   /** The worker ended although nobody asked it to. */
   onFailure: (error: Error) => void
 }
 
 /** Creates the worker and lets it take tasks. */
 export async function startWorker(options: WorkerServiceOptions): Promise<WorkerService> {
-  const { heartbeatThrottleMs, stackTraces, onFailure, ...settings } = options
-  const worker = await createWorker({ ...settings, heartbeat_throttle_ms: heartbeatThrottleMs, stack_traces: stackTraces })
+  const { heartbeatThrottleMs, stackTraces, drainMs, onFailure, ...settings } = options
+  const worker = await createWorker({
+    ...settings,
+    heartbeat_throttle_ms: heartbeatThrottleMs,
+    stack_traces: stackTraces,
+    drain_ms: drainMs,
+  })
   let draining = false
   const ended = worker.run().then(
     () => (draining ? undefined : onFailure(new Error('The worker stopped by itself.'))),

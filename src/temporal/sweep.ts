@@ -1,16 +1,19 @@
 import type { Client } from '@temporalio/client'
 import type { OpenThread, Store } from '../store/store.ts'
 import { forgetDeleted } from './forget.ts'
-import { TASK_QUEUE } from './names.ts'
+import { TASK_QUEUE, type WorkerVersion } from './names.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { ThreadWorkflows } from '../thread/repair/ports.ts'
 import { createThreadWorkflows } from './thread-workflows.ts'
+import { moveStranded } from './versions.ts'
 
 export type SweepOptions = {
   store: Store
   client: Client
   /** Between two looks (ms). */
   interval_ms: number
+  /** Of this worker; null where versions are not told apart. */
+  version?: WorkerVersion | null
   log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
   task_queue?: string
 }
@@ -32,7 +35,14 @@ const AT_ONCE = 8
  * of them. And has the engine forget threads that were deleted. Looks once at the start and then again and again.
  * Returns the way to stop.
  */
-export function startSweep({ store, client, interval_ms, log, task_queue = TASK_QUEUE }: SweepOptions): () => Promise<void> {
+export function startSweep({
+  store,
+  client,
+  interval_ms,
+  log,
+  version = null,
+  task_queue = TASK_QUEUE,
+}: SweepOptions): () => Promise<void> {
   let stopped = false
   const threads = createThreadWorkflows(client, task_queue)
   const asked: Asked = new Map()
@@ -50,6 +60,8 @@ export function startSweep({ store, client, interval_ms, log, task_queue = TASK_
     const woken = await sweep(store, threads, () => stopped)
     await forgetDeleted(store, client, () => stopped)
     if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
+    const moved = version === null ? 0 : await moveStranded(client, version, { stopped: () => stopped })
+    if (moved > 0) log.info({ workflows: moved }, 'Moved workflows whose version has no worker any more.')
     await still(0)
   }
   const still = async (changed_after: number): Promise<void> => {

@@ -2,9 +2,15 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundleWorkflowCode, Worker, type ActivityInterceptorsFactory, type NativeConnection } from '@temporalio/worker'
+import {
+  bundleWorkflowCode,
+  Worker,
+  type ActivityInterceptorsFactory,
+  type NativeConnection,
+  type WorkerDeploymentOptions,
+} from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
-import { STICKY_TIMEOUT, TASK_QUEUE } from './names.ts'
+import { STICKY_TIMEOUT, TASK_QUEUE, type WorkerVersion } from './names.ts'
 
 export type WorkerSettings = {
   connection: NativeConnection
@@ -15,6 +21,14 @@ export type WorkerSettings = {
   heartbeat_throttle_ms: number
   /** Errors of workflow code, and the engine's stack trace query, name frames. It makes workflow code half as fast again. */
   stack_traces?: boolean
+  /** Which version of which deployment this is; null: versions are not told apart. */
+  version?: WorkerVersion | null
+  /** Other workflow code than this checkout's, in one piece. */
+  workflow_code?: string
+  /** Model steps and tools that run at once (200). */
+  activity_slots?: number
+  /** How long activities under way may go on once the worker is told to stop, before they are cancelled (ms; 2,000). */
+  drain_ms?: number
   task_queue?: string
   /** Where traces are sent: sees each activity, and workflows hand trace contexts on. */
   tracing?: { activity: ActivityInterceptorsFactory }
@@ -33,16 +47,28 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
     identity,
     activities,
     taskQueue: settings.task_queue ?? TASK_QUEUE,
-    workflowBundle: { code: await bundleThreadWorkflow({ tracing: tracing !== undefined, stack_traces }) },
+    workflowBundle: {
+      code: settings.workflow_code ?? (await bundleThreadWorkflow({ tracing: tracing !== undefined, stack_traces })),
+    },
     ...(tracing === undefined ? {} : { interceptors: { activity: [tracing.activity] } }),
+    ...(settings.version == null ? {} : { workerDeploymentOptions: deploymentOptions(settings.version) }),
     dataConverter: { payloadConverterPath: PAYLOAD_CONVERTER },
     maxHeartbeatThrottleInterval: heartbeat_throttle_ms,
     defaultHeartbeatThrottleInterval: heartbeat_throttle_ms,
-    shutdownGraceTime: '2s',
+    shutdownGraceTime: settings.drain_ms ?? 2_000,
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
-    maxConcurrentActivityTaskExecutions: 200,
+    maxConcurrentActivityTaskExecutions: settings.activity_slots ?? 200,
     maxConcurrentLocalActivityExecutions: 200,
   })
+}
+
+/**
+ * A thread stays with the version that it began on, and so is never replayed by other code; it comes to the newest one
+ * with its next execution.
+ */
+function deploymentOptions({ deployment, build_id }: WorkerVersion): WorkerDeploymentOptions {
+  const version = { deploymentName: deployment, buildId: build_id }
+  return { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' }
 }
 
 /**

@@ -20,6 +20,7 @@ import { createGateway } from '../../src/temporal/client-gateway.ts'
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../src/temporal/embedded/embedded.ts'
 import type { ThreadGateway } from '../../src/temporal/gateway.ts'
 import { createReconciler } from '../../src/temporal/reconciler.ts'
+import type { WorkerVersion } from '../../src/temporal/names.ts'
 import { createThreadWorkflows } from '../../src/temporal/thread-workflows.ts'
 import { retriesOfCalls } from '../../src/temporal/retries.ts'
 import { createWorker } from '../../src/temporal/worker.ts'
@@ -34,10 +35,10 @@ import { checkStore } from './check-everywhere.ts'
 import { temporalCli } from './temporal-cli.ts'
 
 /** A real Temporal server of the test's own, without a UI, on a free port and files of its own. */
-export async function startTemporal(): Promise<EmbeddedTemporal & { cli: string; remove(): Promise<void> }> {
+export async function startTemporal({ fair = true } = {}): Promise<EmbeddedTemporal & { cli: string; remove(): Promise<void> }> {
   const cli = await temporalCli()
   const dataDir = mkdtempSync(join(tmpdir(), 'weft-temporal-'))
-  const server = await startEmbeddedTemporal({ cli, dataDir, port: 0, uiPort: null })
+  const server = await startEmbeddedTemporal({ cli, dataDir, port: 0, uiPort: null, fair })
   const remove = async (): Promise<void> => {
     await server.stop()
     rmSync(dataDir, { recursive: true, force: true })
@@ -58,6 +59,10 @@ export type EngineOptions = {
   broken_logs?: boolean
   retention_ms?: number
   thread_ttl_ms?: number
+  /** Where several versions stand side by side: which one this is, and its workflow code if it is not this checkout's. */
+  version?: WorkerVersion
+  workflow_code?: string
+  activity_slots?: number
   /** Stands between the worker and its activities: for faults, and for activities of other workflows. */
   wrap?: (activities: ReturnType<typeof createActivities>) => ReturnType<typeof createActivities>
 }
@@ -130,6 +135,9 @@ export class Engine {
       identity: 'test',
       heartbeat_throttle_ms: 200,
       task_queue,
+      ...(this.#options.version === undefined ? {} : { version: this.#options.version }),
+      ...(this.#options.workflow_code === undefined ? {} : { workflow_code: this.#options.workflow_code }),
+      ...(this.#options.activity_slots === undefined ? {} : { activity_slots: this.#options.activity_slots }),
     })
     this.#worker = { worker, running: worker.run(), connection }
   }

@@ -55,7 +55,7 @@ export function serviceRoutes(allRoutes: () => Route[]): Route[] {
       summary: 'Whether threads can be served',
       responses: {
         '200': { description: 'All is well', schema: healthView },
-        '503': { description: 'A component is down', schema: healthView },
+        '503': { description: 'A component is down, or this process is about to end', schema: healthView },
       },
       problems: [],
       async handle(context) {
@@ -65,8 +65,10 @@ export function serviceRoutes(allRoutes: () => Route[]): Route[] {
           context.workerPing === null ? { status: 'unknown' as const } : probe(context, context.workerPing),
         ])
         const down = [store, temporal, worker].some(({ status }) => status === 'down')
-        const body = { status: down ? 'down' : 'ok', version: context.version, components: { store, temporal, worker } }
-        return json(body, down ? 503 : 200, down ? { 'Retry-After': '1' } : {})
+        // It serves until it is gone; the next request should go elsewhere all the same.
+        const status = context.leaving ? 'leaving' : down ? 'down' : 'ok'
+        const body = { status, version: context.version, components: { store, temporal, worker } }
+        return status === 'ok' ? json(body) : json(body, 503, { 'Retry-After': '1' })
       },
     }),
     route({

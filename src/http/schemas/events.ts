@@ -96,7 +96,7 @@ export const agentView = z
   .meta({ id: 'Agent' })
 const component = z.object({ status: z.enum(['ok', 'down', 'unknown']), latency_ms: z.number().optional() })
 export const healthView = z.object({
-  status: z.enum(['ok', 'down']),
+  status: z.enum(['ok', 'down', 'leaving']),
   version: z.string(),
   components: z.object({ store: component, temporal: component, worker: component }),
 })

@@ -4,6 +4,11 @@ export type ServerArguments = {
   /** Null: no UI. */
   uiPort: number | null
   namespace: string
+  /**
+   * Whether tasks that wait are given out by turns of their fairness keys (default). On a database that has been used
+   * without, the server does not find again what waited there.
+   */
+  fair?: boolean
 }
 
 /**
@@ -22,6 +27,9 @@ const DYNAMIC_CONFIG = [
   'system.enableActivityEagerExecution=true',
 ]
 
+/** Each tenant's tasks have a queue of their own, and the queues take turns. */
+const FAIRNESS = 'matching.enableFairness=true'
+
 /** Close to memory's speed; a crash of the process loses nothing, a loss of power may lose the last transactions. */
 const SQLITE_PRAGMAS = ['journal_mode=WAL', 'synchronous=NORMAL']
 
@@ -34,14 +42,14 @@ export const SEARCH_ATTRIBUTES = {
 } as const
 
 /** The command line of the embedded server, without the program's name. */
-export function serverArguments({ databaseFile, port, uiPort, namespace }: ServerArguments): string[] {
+export function serverArguments({ databaseFile, port, uiPort, namespace, fair = true }: ServerArguments): string[] {
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
     ...(uiPort === null ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...['--db-filename', databaseFile, '--log-level', 'warn'],
     ...(namespace === 'default' ? [] : ['--namespace', namespace]),
     ...SQLITE_PRAGMAS.flatMap((pragma) => ['--sqlite-pragma', pragma]),
-    ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
+    ...[...DYNAMIC_CONFIG, ...(fair ? [FAIRNESS] : [])].flatMap((value) => ['--dynamic-config-value', value]),
     ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
   ]
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StartError } from '../../start-error.ts'
@@ -24,6 +24,8 @@ export type EmbeddedTemporalOptions = {
   /** 0 picks a free one, null starts no UI. */
   uiPort: number | null
   namespace?: string
+  /** False: tasks are given out in the order of their coming, whosever they are. */
+  fair?: boolean
   /** Word of what takes long or goes wrong, one sentence each. */
   report?: (sentence: string) => void
   /** The server died and could not be started again. */
@@ -54,12 +56,13 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
   const databaseFile = join(dataDir, 'temporal.db')
   const logFile = join(dataDir, 'temporal.log')
   const pidFile = join(dataDir, 'temporal.pid')
+  const fair = options.fair !== false && mayBeFair(dataDir, databaseFile)
   if (await stopOrphan(pidFile, databaseFile)) report('Stopped a Temporal server that an earlier process left behind.')
   const port = await claimPort(options.port, 'the Temporal server', 'WEFT_TEMPORAL_PORT')
   const uiPort = options.uiPort === null ? null : await claimPort(options.uiPort, 'the Temporal UI', 'WEFT_TEMPORAL_UI_PORT')
 
   const launch = async (): Promise<ServerProcess> => {
-    const server = await spawnServer(cli, serverArguments({ databaseFile, port, uiPort, namespace }), logFile).catch(
+    const server = await spawnServer(cli, serverArguments({ databaseFile, port, uiPort, namespace, fair }), logFile).catch(
       (error: unknown) => {
         throw new StartError(`The Temporal program ${cli} cannot be executed: ${(error as Error).message}.`)
       },
@@ -119,6 +122,17 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
       await removePidFile(pidFile)
     },
   }
+}
+
+/**
+ * A database that has been used without fairness goes on without: the server (1.29) would leave what waits in it where it
+ * is. A file beside a new database remembers.
+ */
+function mayBeFair(dataDir: string, databaseFile: string): boolean {
+  const mark = join(dataDir, 'temporal.fair')
+  if (existsSync(databaseFile)) return existsSync(mark)
+  writeFileSync(mark, '')
+  return true
 }
 
 function endedEarly(databaseFile: string, lastWords: string, logFile: string): string {

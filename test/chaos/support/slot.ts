@@ -42,6 +42,20 @@ export class Slot {
     return (await dying.ended).signal
   }
 
+  /** SIGTERM; the next process is started once this one is gone. Resolves with its end, when the next is of use. */
+  async restart(): Promise<{ code: number | null; signal: NodeJS.Signals | null; took_ms: number }> {
+    const leaving = this.#current
+    if (leaving === null) throw new Error(`${this.name} is not there`)
+    this.#asked = true
+    const began = performance.now()
+    leaving.child.kill('SIGTERM')
+    const { code, signal } = await leaving.ended
+    const took_ms = Math.round(performance.now() - began)
+    while (this.#current === leaving) await sleep(5)
+    await this.#healthy
+    return { code, signal, took_ms }
+  }
+
   async close(): Promise<void> {
     this.#closing = true
     const last = this.#current

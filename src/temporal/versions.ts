@@ -1,0 +1,151 @@
+import { isGrpcServiceError, type Client } from '@temporalio/client'
+import proto from '@temporalio/proto'
+import { TASK_QUEUE, type WorkerVersion } from './names.ts'
+
+export type MoveOptions = {
+  task_queue?: string
+  stopped?: () => boolean
+  /** A version none of whose workers has asked for work for so long has none (ms). Workers ask at least every minute. */
+  silence_ms?: number
+}
+
+const SILENCE_MS = 150_000
+const PAGE = 100
+/** Moved in one go; the next look takes the rest. */
+const AT_MOST = 500
+const NOT_FOUND = 5
+const WORKFLOW_TASK_QUEUE = 1
+const AUTO_UPGRADE = 2
+
+/**
+ * Brings workflows of this deployment whose version has no worker any more to the current version. Each is reset to
+ * its first task: what it was sent is given to it again, the thread is loaded from the store, and its ledger keeps
+ * apart what was applied already; so no other code replays its history. Returns how many were moved. Throws what the
+ * engine throws.
+ */
+export async function moveStranded(client: Client, version: WorkerVersion, options: MoveOptions = {}): Promise<number> {
+  const { task_queue = TASK_QUEUE, stopped = () => false, silence_ms = SILENCE_MS } = options
+  await settleMoved(client, version, task_queue)
+  const attended = await attendedBuilds(client, version.deployment, task_queue, silence_ms)
+  // Without a worker of the current version a moved workflow would wait just as it does now.
+  if (!attended.has((await currentBuild(client, version.deployment)) ?? '')) return 0
+  const others = [...attended].map((build) => `AND TemporalWorkerDeploymentVersion != '${version.deployment}:${build}'`)
+  const query = `ExecutionStatus = 'Running' AND TaskQueue = '${task_queue}' AND TemporalWorkerDeployment = '${version.deployment}' AND TemporalWorkflowVersioningBehavior = 'Pinned' ${others.join(' ')}`
+  let moved = 0
+  for (const { workflowId, runId } of await list(client, query)) {
+    if (stopped()) break
+    if (await gone(() => move(client, workflowId, runId))) continue
+    moved += 1
+  }
+  return moved
+}
+
+/** A reset to the first task, on whatever version is the current one. */
+async function move(client: Client, workflowId: string, runId: string): Promise<void> {
+  const workflowExecution = { workflowId, runId }
+  const first = await firstTask(client, workflowExecution)
+  // What has never run has nothing to replay.
+  if (first === null) return override(client, workflowExecution, { autoUpgrade: true, behavior: AUTO_UPGRADE })
+  const request = proto.temporal.api.workflowservice.v1.ResetWorkflowExecutionRequest.fromObject({
+    namespace: client.options.namespace,
+    workflowExecution,
+    reason: 'The version of its worker is gone.',
+    workflowTaskFinishEventId: first,
+    // All workers look at the same time: the second reset of one execution is none.
+    requestId: `move-${runId}`,
+    postResetOperations: [
+      {
+        updateWorkflowOptions: {
+          workflowExecutionOptions: { versioningOverride: { autoUpgrade: true, behavior: AUTO_UPGRADE } },
+          updateMask: { paths: ['versioning_override'] },
+        },
+      },
+    ],
+  })
+  await client.workflowService.resetWorkflowExecution(request)
+}
+
+/** The number of the event that ends an execution's first task; null where none has ended among its first events. */
+async function firstTask(client: Client, execution: { workflowId: string; runId: string }): Promise<number | null> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution,
+    maximumPageSize: PAGE,
+  })
+  const event = history?.events?.find(({ workflowTaskCompletedEventAttributes: done }) => done != null)
+  return event === undefined ? null : Number(event.eventId)
+}
+
+/** Sets what decides on an execution's version instead of its worker; null: its worker decides. */
+async function override(
+  client: Client,
+  workflowExecution: { workflowId: string; runId: string },
+  versioningOverride: { autoUpgrade: true; behavior: typeof AUTO_UPGRADE } | null,
+): Promise<void> {
+  await client.workflowService.updateWorkflowExecutionOptions({
+    namespace: client.options.namespace,
+    workflowExecution,
+    workflowExecutionOptions: versioningOverride === null ? {} : { versioningOverride },
+    updateMask: { paths: ['versioning_override'] },
+  })
+}
+
+/** What was moved has begun on another version: from here on it stays there, as everything does. */
+async function settleMoved(client: Client, version: WorkerVersion, task_queue: string): Promise<void> {
+  const query = `ExecutionStatus = 'Running' AND TaskQueue = '${task_queue}' AND TemporalWorkerDeployment = '${version.deployment}' AND TemporalWorkflowVersioningBehavior = 'AutoUpgrade'`
+  for (const workflowExecution of await list(client, query)) {
+    await gone(() => override(client, workflowExecution, null))
+  }
+}
+
+/** Builds of the deployment that have a worker. */
+async function attendedBuilds(client: Client, deployment: string, task_queue: string, silence_ms: number): Promise<Set<string>> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: task_queue },
+    taskQueueType: WORKFLOW_TASK_QUEUE,
+  })
+  const since = Date.now() - silence_ms
+  const attended = (pollers ?? []).filter(
+    ({ deploymentOptions, lastAccessTime }) =>
+      deploymentOptions?.deploymentName === deployment && Number(lastAccessTime?.seconds ?? 0) * 1_000 >= since,
+  )
+  return new Set(attended.map(({ deploymentOptions }) => deploymentOptions?.buildId ?? ''))
+}
+
+/** The build that new workflows begin on; null while none was made the current one. */
+async function currentBuild(client: Client, deploymentName: string): Promise<string | null> {
+  const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({
+    namespace: client.options.namespace,
+    deploymentName,
+  })
+  return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? null
+}
+
+async function list(client: Client, query: string): Promise<{ workflowId: string; runId: string }[]> {
+  const found: { workflowId: string; runId: string }[] = []
+  let nextPageToken: Uint8Array | undefined
+  do {
+    const page = await client.workflowService.listWorkflowExecutions({
+      namespace: client.options.namespace,
+      query,
+      pageSize: PAGE,
+      ...(nextPageToken === undefined ? {} : { nextPageToken }),
+    })
+    for (const { execution } of page.executions ?? [])
+      if (execution?.workflowId && execution.runId) found.push({ workflowId: execution.workflowId, runId: execution.runId })
+    nextPageToken = page.nextPageToken !== null && page.nextPageToken.length > 0 ? page.nextPageToken : undefined
+  } while (nextPageToken !== undefined && found.length < AT_MOST)
+  return found
+}
+
+/** True where what it was to be done to has ended meanwhile. */
+async function gone(work: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await work()
+    return false
+  } catch (error) {
+    if (isGrpcServiceError(error) && Number(error.code) === NOT_FOUND) return true
+    throw error
+  }
+}
