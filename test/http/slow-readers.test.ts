@@ -79,8 +79,8 @@ describe('streams', () => {
     expect(refused.headers.get('retry-after')).toBe('5')
     expectProblem(await client.call('POST', '/v1/runs', submit('x'), { accept: 'text/event-stream' }), 429, 'too_many_streams')
     for (const stream of open) stream.close()
-    await expect.poll(async () => (await client.run('x')).status).toBe(200)
-    await expect.poll(async () => (await client.stream('GET', path)).response.status).toBe(200)
+    await expect.poll(async () => (await client.run('x')).status, { timeout: 20_000 }).toBe(200)
+    await expect.poll(async () => (await client.stream('GET', path)).response.status, { timeout: 20_000 }).toBe(200)
   })
 
   it('that nobody reads are cut off, and slow down no run', async () => {
