@@ -25,6 +25,7 @@ export default defineConfig({
     // A busy machine starts a database in tens of seconds.
     hookTimeout: 60_000,
     teardownTimeout: 10_000,
+    expect: { poll: { timeout: 15_000 } },
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...ENGINE, ...PROGRAM] } },
       {
