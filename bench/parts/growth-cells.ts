@@ -12,8 +12,6 @@ export type Cell = {
   dimension: string
   target: Target
   turns: Turn[]
-  /** Those that opened threads too. */
-  runs: number
   cpu: ByProcess
   reads: Record<string, number[]>
   wrong: string[]
@@ -23,7 +21,7 @@ export type Cell = {
 export type CellFigures = { turns: number; first_p50: number; end_p50: number; cpu_ms: number; reads: Record<string, number> }
 
 export function createCell(dimension: string, target: Target): Cell {
-  return { dimension, target, turns: [], runs: 0, cpu: {}, reads: {}, wrong: [], thread: '', left: 0 }
+  return { dimension, target, turns: [], cpu: {}, reads: {}, wrong: [], thread: '', left: 0 }
 }
 
 type Much = { turns: number; reads: number; timed: boolean }
@@ -40,26 +38,25 @@ export async function slice(cell: Cell, much: Much): Promise<void> {
 
 async function runsOf(cell: Cell, { turns, timed }: Much): Promise<void> {
   const { program, agent } = cell.target
-  const { result, cpu } = await withCpu(program.processes, async () => {
-    const done: Turn[] = []
-    let opened = 0
-    for (let n = 0; n < turns; n++) {
-      if (cell.left === 0) {
-        cell.thread = cell.target.next_thread()
-        cell.left = cell.target.turns_each
-        // A thread whose workflow is not there yet takes longer, whatever its size.
-        await postRun(program.api, agent, cell.thread, 'Hello there')
-        opened += 1
-      }
-      done.push(await postRun(program.api, agent, cell.thread, 'Hello there'))
-      cell.left -= 1
+  for (let left = turns; left > 0;) {
+    if (cell.left === 0) {
+      cell.thread = cell.target.next_thread()
+      cell.left = cell.target.turns_each
+      // A thread whose workflow is not there yet costs more, whatever its size; neither its time nor its CPU time counts.
+      await postRun(program.api, agent, cell.thread, 'Hello there')
     }
-    return { done, opened }
-  })
-  if (!timed) return
-  cell.turns.push(...result.done)
-  cell.runs += result.done.length + result.opened
-  addCpu(cell.cpu, cpu)
+    const count = Math.min(left, cell.left)
+    const { result, cpu } = await withCpu(program.processes, async () => {
+      const done: Turn[] = []
+      for (let n = 0; n < count; n++) done.push(await postRun(program.api, agent, cell.thread, 'Hello there'))
+      return done
+    })
+    left -= count
+    cell.left -= count
+    if (!timed) continue
+    cell.turns.push(...result)
+    addCpu(cell.cpu, cpu)
+  }
 }
 
 async function readsOf(cell: Cell, { reads, timed }: Much): Promise<void> {
@@ -82,7 +79,7 @@ async function readsOf(cell: Cell, { reads, timed }: Much): Promise<void> {
   }
 }
 
-export function figuresOf({ turns, runs, cpu, reads }: Cell): CellFigures {
+export function figuresOf({ turns, cpu, reads }: Cell): CellFigures {
   return {
     turns: turns.length,
     first_p50: percentile(
@@ -93,7 +90,7 @@ export function figuresOf({ turns, runs, cpu, reads }: Cell): CellFigures {
       turns.map(({ end_ms }) => end_ms),
       50,
     ),
-    cpu_ms: perOne(cpu, runs)['total'] ?? NaN,
+    cpu_ms: perOne(cpu, turns.length)['total'] ?? NaN,
     reads: Object.fromEntries(Object.entries(reads).map(([list, times]) => [list, percentile(times, 50)])),
   }
 }
