@@ -4,6 +4,9 @@ import { homedir } from 'node:os'
 import { delimiter, join, resolve } from 'node:path'
 import { config as loadDotenv } from 'dotenv'
 import { z } from 'zod'
+import { ConfigError, text, whole, port, oneOf, flag, url, list, versionName, duration, fault } from './config-fields.ts'
+
+export { ConfigError } from './config-fields.ts'
 
 /** Everything the environment can say about a process. Paths are absolute, times are milliseconds. */
 export type Config = {
@@ -90,73 +93,11 @@ export type JwtConfig = {
 
 export type ProviderSettings = { apiKey: string | null; baseUrl: string | null; model: string | null }
 
-/** The environment holds mistakes. The message has one sentence a line, each naming its variable. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
-
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 /** Signatures made with a private key. */
 const JWT_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']
 const DEFAULT_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const MAX_TIMER_MS = 2_147_483_647
-
-const text = z.string().optional()
-const whole = (min: number, max: number, fallback: number) =>
-  z
-    .string()
-    .regex(/^\d+$/)
-    .transform(Number)
-    .pipe(z.int().min(min).max(max))
-    .default(fallback)
-    .catch(fault(`a whole number from ${min} to ${max}`))
-const port = (fallback: number) => whole(0, 65_535, fallback)
-const oneOf = <const T extends string>(values: readonly T[], fallback: NoInfer<T>) =>
-  z
-    .enum(values)
-    .default(fallback)
-    .catch(fault(`one of ${values.join(', ')}`))
-const flag = z
-  .enum(['1', 'true', 'yes', 'on', '0', 'false', 'no', 'off'])
-  .transform((value) => ['1', 'true', 'yes', 'on'].includes(value))
-  .optional()
-  .catch(fault('true or false'))
-const url = (protocols: string[]) =>
-  z
-    .string()
-    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol))
-    .optional()
-    .catch(fault(`an address that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`, false))
-
-const list = (fits: (one: string) => boolean, expected: string, fallback: string[]) =>
-  z
-    .string()
-    .transform((value) => value.split(',').map((one) => one.trim()))
-    .refine((all) => all.every(fits))
-    .default(fallback)
-    .catch(fault(expected))
-
-/** Names of deployments and builds, as the server puts them together: <deployment>:<build>. */
-const versionName = z
-  .string()
-  .regex(/^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/)
-  .optional()
-  .catch(fault('1 to 64 letters, digits, "-", "_" or ".", not beginning with "."'))
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-const duration = z
-  .string()
-  .regex(/^\d{1,9}(ms|s|m|h|d)$/)
-  .transform((value) => Number.parseInt(value, 10) * (UNITS[value.replace(/^\d+/, '')] ?? 1))
-  .optional()
-  .catch(fault('a time such as 30d, 12h, 90m, 45s or 500ms'))
-
-/** Turns any refusal of a variable into one sentence about what it must be. Addresses may hold passwords: not shown. */
-function fault(expected: string, show = true) {
-  return (context: { value: unknown }): never => {
-    throw new ConfigError(`must be ${expected}${show ? `, but it is "${String(context.value)}"` : ''}.`)
-  }
-}
 
 const SCHEMA = {
   HOST: z.string().default('127.0.0.1'),
