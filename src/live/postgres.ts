@@ -63,6 +63,8 @@ export function createPostgresBus(options: PostgresBusOptions): LiveBus & { read
     try {
       await next.connect()
       unwatch = watchConnection(next, alive_ms)
+      // NOTIFY takes one lock for the whole server until its commit is on disk; frames may be lost, so none need wait for that.
+      await next.query('SET synchronous_commit TO off')
       await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`)
     } catch (error) {
       unwatch()

@@ -134,6 +134,9 @@ test('threads end on the version they began on, and new ones begin on the curren
     expect(await newer.run(run_id)).toMatchObject({ termination: { type: 'natural_end' } })
     const { builds, failed } = await lifeOf(thread)
     expect({ thread, last: builds.at(-1), failed }).toEqual({ thread, last: ['new'], failed: [] })
+    // Neither a hand-over nor a reset loses whose thread it is.
+    const { raw } = await newer.client.workflow.getHandle(`default/${thread}`).describe()
+    expect(raw.workflowExecutionInfo?.priority).toMatchObject({ fairnessKey: 'default' })
   }
   // What was moved is pinned again, so the next version cannot break it either.
   await newer.run(await newer.say('stranded', 'and on'))
