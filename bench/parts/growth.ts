@@ -6,9 +6,11 @@
 // messages: threads of one service whose conversations are that long, lengthened by SQL in the same way. A model is
 // given its whole conversation, so reading it is part of a run, here as anywhere; the first event has no such part.
 // queue: threads of one service with so many messages in the queue. They were sent through the API to a run that took
-// its time; the first is held back, so that all stay where they are, and foreground runs go past them.
+// its time; the first is held back, so that all stay where they are, and foreground runs go past them. The longest is one
+// short of the cap, since a thread with a full queue takes no run.
 //
 // Fair: one client, the sizes in turn, in both orders, and every thread takes so few runs that its size stays what it is.
+import { MAX_PENDING } from '../../src/thread/limits.ts'
 import type { Context, Outcome, Part } from '../part.ts'
 import { grid } from '../support/grid.ts'
 import { interleave } from '../support/interleave.ts'
@@ -18,7 +20,14 @@ import { prepare, serveQueues, startMessages, startThreads } from './growth-plac
 
 export type Sizes = { threads: number[]; messages: number[]; queue: number[]; rounds: number; turns: number; reads: number }
 const SIZES: Record<'normal' | 'short', Sizes> = {
-  normal: { threads: [10, 1_000, 20_000], messages: [10, 1_000, 10_000], queue: [1, 100, 500], rounds: 6, turns: 10, reads: 20 },
+  normal: {
+    threads: [10, 1_000, 20_000],
+    messages: [10, 1_000, 10_000],
+    queue: [1, 100, MAX_PENDING - 1],
+    rounds: 6,
+    turns: 10,
+    reads: 20,
+  },
   short: { threads: [10, 500], messages: [10, 400], queue: [1, 40], rounds: 2, turns: 3, reads: 5 },
 }
 /** What nothing should grow beyond, from the smallest to the largest. */
