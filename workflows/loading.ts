@@ -37,7 +37,7 @@ export function canTravel(handOver: HandOver): boolean {
 
 /**
  * Hands over to a new execution: with the state, or without it when all of it is stored, to be loaded again. Where
- * versions are told apart, the next execution begins on the newest one (of servers before 1.30 on the same one).
+ * versions are told apart, the next execution begins on the newest one (servers up to 1.29 keep it on the same one).
  */
 export function startOver(handOver: HandOver | undefined): Promise<never> {
   const versioned = workflowInfo().currentDeploymentVersion !== undefined

@@ -19,6 +19,8 @@ import { SearchAttributes } from './search-attributes.ts'
 const LOAD_WAIT_MS = 800
 /** How long a repair waits for the thread to have taken the store's word (ms). */
 const ADOPT_WAIT_MS = 10_000
+/** An execution that began with a hand-over hands over to a newer version only after so many events, or it might do nothing else. */
+const UPGRADE_EVENTS = 50
 /** Ids of pending messages in the answer to a repair. */
 const MAX_LOST_PENDING = 100
 
@@ -237,12 +239,13 @@ export class ThreadShell {
   }
 
   #wantsNewExecution(state: ThreadState): boolean {
-    const { continueAsNewSuggested, historyLength, targetWorkerDeploymentVersionChanged } = workflowInfo()
+    const { continueAsNewSuggested, historyLength, targetWorkerDeploymentVersionChanged, continuedFromExecutionRunId } =
+      workflowInfo()
     const every = state.settings.continue_as_new_every
     return (
       continueAsNewSuggested ||
-      // A newer version of this code is the current one: it may have this thread as soon as nothing is under way.
-      targetWorkerDeploymentVersionChanged ||
+      // A newer version of this code is the current one. Where an operator holds the thread back, it is asked again and again.
+      (targetWorkerDeploymentVersionChanged && (continuedFromExecutionRunId === undefined || historyLength >= UPGRADE_EVENTS)) ||
       historyLength >= HISTORY_EVENTS ||
       this.#persister.written >= WRITTEN_BYTES ||
       (every > 0 && state.commands >= every)
