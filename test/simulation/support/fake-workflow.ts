@@ -210,3 +210,5 @@ function msOf(time: number | string): number {
   const [, count = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h)$/.exec(time) ?? []
   return Number(count) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit as 'ms']
 }
+
+export const makeContinueAsNewFunc = () => continueAsNew
