@@ -30,8 +30,13 @@ export async function expirePage(
     const page = query === null ? [] : await deps.store.threads.listExpired(tenant, query)
     for (const thread of page) {
       Context.current().heartbeat()
-      if (await deps.threads?.isRunning({ tenant, thread_id: thread.id })) continue
-      if (await deps.store.threads.expire(tenant, thread)) expired += 1
+      try {
+        if (await deps.threads?.isRunning({ tenant, thread_id: thread.id })) continue
+        if (await deps.store.threads.expire(tenant, thread)) expired += 1
+      } catch (error) {
+        // The next time begins with it again; it must not keep the others, and what else is too old.
+        deps.logger.warn({ err: error, tenant, thread_id: thread.id }, 'a thread whose time is up could not be deleted')
+      }
     }
     const last = page.at(-1)
     const full = page.length === THREADS && last !== undefined

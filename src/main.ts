@@ -47,7 +47,7 @@ async function main(json: boolean): Promise<void> {
       leave(1)
     }
     process.on('uncaughtException', (error) => {
-      logger.error({ stack: error.stack }, 'An error that nothing caught.')
+      logger.error({ err: error }, 'An error that nothing caught.')
       fail(error)
     })
     // Figures of workers are of use where there is a worker and somewhere to show them.

@@ -1,4 +1,4 @@
-import { makeContinueAsNewFunc, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
+import { makeContinueAsNewFunc, patched, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
 import { jsonSize } from '../src/thread/json.ts'
 import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
 import type { LoadInput, ThreadActivities } from '../src/thread/ports.ts'
@@ -28,6 +28,16 @@ const patient = proxyActivities<Pick<ThreadActivities, 'loadThread'>>({
 export async function loadState(ref: LoadInput): Promise<ThreadState | null> {
   const loaded = await quick.loadThread(ref).catch(() => patient.loadThread(ref))
   return loaded.status === 'deleted' ? null : fromStore(ref, loaded)
+}
+
+/**
+ * Whether this execution was reset to its first task. The state that it was handed is of then: the store knows what came
+ * after, and steps that the state shows as ready may be done. A reset to a later task replays the first one as it was,
+ * and finds no mark of the patch in it.
+ */
+export function beginsAgain(): boolean {
+  const { runId, originalExecutionRunId } = workflowInfo()
+  return runId !== originalExecutionRunId && patched('load-after-reset')
 }
 
 /** Whether this is small enough to be the next execution's input. */

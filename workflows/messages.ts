@@ -33,10 +33,14 @@ export function registerHandlers(shell: ThreadShell): void {
     description:
       'For repairs: the store’s log ends at {"last_seq"}; take its word for this thread if that is behind. Else nothing.',
   }
-  setHandler(defineUpdate<Reconciled, [unknown]>('reconcile'), (raw: unknown) => shell.reconcile(lastSeqOf(raw)), {
-    ...repair,
-    validator: (raw: unknown) => void lastSeqOf(raw),
-  })
+  setHandler(
+    defineUpdate<Reconciled, [unknown]>('reconcile'),
+    (raw: unknown) => shell.reconcile(lastSeqOf(raw), isObject(raw) && raw['only_if_behind'] === true),
+    {
+      ...repair,
+      validator: (raw: unknown) => void lastSeqOf(raw),
+    },
+  )
   setHandler(
     defineSignal<[unknown]>('reconcile'),
     (raw: unknown) => {

@@ -11,7 +11,7 @@ import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
 import { Effects } from './effects.ts'
 import { Inbox, type Input } from './inbox.ts'
-import { canTravel, loadState, startOver, type ThreadInput } from './loading.ts'
+import { beginsAgain, canTravel, loadState, startOver, type ThreadInput } from './loading.ts'
 import { Persister } from './persister.ts'
 import { SearchAttributes } from './search-attributes.ts'
 
@@ -94,14 +94,14 @@ export class ThreadShell {
   /**
    * A repair tells how far the store's log goes. Where this thread knows more than the store, or has found it out of
    * step, it takes the store's word; one that knows less has lost a task with what had come in, and loads the rest. Any
-   * other thread stays as it is.
+   * other thread stays as it is. `only_if_behind`: so does one that knows more, since it was asked a moment ago.
    */
-  async reconcile(last_seq: number): Promise<Reconciled> {
+  async reconcile(last_seq: number, only_if_behind = false): Promise<Reconciled> {
     if (this.#state !== null && isBehind(this.#state, last_seq)) {
       this.#behind = true
       this.#changed = true
     }
-    if (this.#state === null || !mustAdopt(this.#state, last_seq)) return this.#reconciled(false)
+    if (this.#state === null || only_if_behind || !mustAdopt(this.#state, last_seq)) return this.#reconciled(false)
     this.#doubted = true
     this.#changed = true
     await CancellationScope.nonCancellable(() => condition(() => !this.#doubted, ADOPT_WAIT_MS))
@@ -111,8 +111,9 @@ export class ThreadShell {
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
   async run({ state, inputs = [], handed_over }: ThreadInput): Promise<void> {
     this.#inbox.carryOn(inputs)
-    if (state !== undefined) this.#enter(fromPredecessor(state))
-    else await this.#load(handed_over === true ? undefined : { type: 'loaded' })
+    const again = beginsAgain()
+    if (state !== undefined && !again) this.#enter(fromPredecessor(state))
+    else await this.#load(handed_over === true && !again ? undefined : { type: 'loaded' })
     if (this.#state !== null) await this.#loop()
     await condition(allHandlersFinished)
   }
@@ -163,14 +164,19 @@ export class ThreadShell {
   async #loop(): Promise<void> {
     for (;;) {
       this.#changed = false
-      if (this.#persister.lost || (this.#behind && !this.#persister.writing)) {
+      if (this.#persister.lost) {
         this.#persister.lost = false
-        this.#behind = false
         await this.#load()
       }
       if (this.#state === null) return
       const state = this.#persister.settle(this.#state)
       this.#state = state
+      if (this.#behind && !this.#persister.writing) {
+        this.#behind = false
+        this.#persister.lost = false
+        await this.#load()
+        continue
+      }
       if (this.#doubted && !this.#persister.writing) {
         await this.#adopt(state)
         continue

@@ -117,6 +117,8 @@ async function asStored(
   { repeated = false, delivery_id, ...answer }: Delivered,
 ): Promise<Answer> {
   if (answer.ok && !repeated) return answer
+  // The thread has just found the store away; to ask it once more would only make the caller wait.
+  if (!answer.ok && answer.rejection.code === 'store_unavailable') return answer
   const id = repeatId(ref.tenant, route, key, command) ?? delivery_id
   if (id === undefined) return answer
   const kept = await context.store.engine.findCommand(ref, id).catch((error: unknown) => {

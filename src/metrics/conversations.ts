@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { LogEvent } from '../thread/envelope.ts'
 import { isObject } from '../thread/json.ts'
@@ -94,7 +95,7 @@ export function conversationFigures(registers: Registry[]): (events: readonly Lo
   })
   const modelLabel = bounded(MAX_MODELS)
   const tenantLabel = bounded(MAX_TENANTS)
-  const waiting = new Map<string, number>()
+  const waiting = new LRUCache<string, number>({ max: MAX_WAITING })
 
   function spent(tenant: string, payload: LogEvent['payload']): void {
     const { model: name, usage, duration_ms } = payload
@@ -127,7 +128,7 @@ export function conversationFigures(registers: Registry[]): (events: readonly Lo
       case 'CommandRejected':
         return rejected.inc({ code: text(payload['code']) })
       case 'PendingDelivered':
-        if (waiting.size < MAX_WAITING) waiting.set(`${tenant}/${thread_id}/${text(payload['pending_id'])}`, occurred_at)
+        waiting.set(`${tenant}/${thread_id}/${text(payload['pending_id'])}`, occurred_at)
         return
       case 'PendingRetracted':
       case 'PendingUndelivered':

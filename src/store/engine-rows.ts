@@ -18,8 +18,8 @@ export function engineRows(database: Database): EngineRows {
     stage: async (key, parts) => {
       if (parts.length === 0) return
       // Of a deleted thread or an ended run nobody will ever take anything, or clear it away.
-      const write = (): Promise<unknown> =>
-        database.run((db) =>
+      const write = async (): Promise<boolean> => {
+        const { numAffectedRows } = await database.run((db) =>
           sql`
           insert into weft.staged (tenant, thread_id, run_id, step, attempt, part, value)
           select ${key.tenant}, ${key.thread_id}, ${key.run_id}, ${key.step}::int, ${key.attempt}::int, p.part, coalesce(p.value, 'null')
@@ -28,6 +28,8 @@ export function engineRows(database: Database): EngineRows {
             and not exists (select 1 from weft.runs where tenant = ${key.tenant} and thread_id = ${key.thread_id} and run_id = ${key.run_id} and status = 'done')
           on conflict (tenant, thread_id, run_id, step, attempt, part) do update set value = excluded.value`.execute(db),
         )
+        return (numAffectedRows ?? 0n) > 0n
+      }
       await cache.around(key, parts, write)
     },
     staged: async (key, part) => {

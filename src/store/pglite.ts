@@ -87,9 +87,12 @@ function guarded(database: PGlite): PGliteConnection {
     close: async () => undefined,
     transaction: (work) =>
       lock.runExclusive(() =>
-        database.transaction((tx) =>
-          Promise.resolve(work({ query: (text, values) => asked(text, values, tx), rollback: () => tx.rollback() })),
-        ),
+        database.transaction((tx) => {
+          const own = new Mutex()
+          const query = (text: string, values?: readonly unknown[]): Promise<never> =>
+            own.runExclusive(() => asked(text, values, tx))
+          return Promise.resolve(work({ query, rollback: () => tx.rollback() }))
+        }),
       ) as never,
   }
 }

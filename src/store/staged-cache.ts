@@ -6,6 +6,8 @@ import type { StagedKey } from './store.ts'
 /** In UTF-16 units, of all threads together. */
 const MOST = 8 * 1_048_576
 const MOST_OF_ONE = 262_144
+/** A step's end is written right after it. Later, a store that was set back may have another value under the same name. */
+const KEPT_MS = 30_000
 
 /**
  * What this process has staged lately. The worker that ran a step mostly writes down the step's end too, and need not
@@ -15,6 +17,7 @@ export class StagedCache {
   readonly #values = new LRUCache<string, { value: Json }>({
     maxSize: MOST,
     maxEntrySize: MOST_OF_ONE,
+    ttl: KEPT_MS,
     sizeCalculation: ({ value }) => jsonSize(value) + 100,
   })
 
@@ -22,11 +25,11 @@ export class StagedCache {
     return this.#values.get(keyOf(ref, at))?.value
   }
 
-  /** Writes these parts by `write`; until that is done, nobody is told the old values or the new. */
-  async around(key: StagedKey, parts: { part: string; value: Json }[], write: () => Promise<unknown>): Promise<void> {
+  /** Writes these parts by `write`, which says whether it has; until then nobody is told the old values or the new. */
+  async around(key: StagedKey, parts: { part: string; value: Json }[], write: () => Promise<boolean>): Promise<void> {
     const keys = parts.map(({ part }) => keyOf(key, { ...key, part }))
     for (const one of keys) this.#values.delete(one)
-    await write()
+    if (!(await write())) return
     for (const [index, { value }] of parts.entries()) this.#values.set(keys[index] ?? '', { value })
   }
 }

@@ -26,8 +26,9 @@ const STILL_MS = 5_000
 /** Between two looks at threads that have stood still only lately, and how lately that is (ms). */
 const SOON_MS = 5_000
 const LATELY_MS = 60_000
-/** Threads that are asked at once. */
+/** Threads that are asked at once, and in one look. */
 const AT_ONCE = 8
+const AT_MOST = 500
 
 /**
  * Wakes threads that have something to do and no workflow: it was terminated, or the engine's data are gone. A
@@ -60,25 +61,37 @@ export function startSweep({
     const woken = await sweep(store, threads, () => stopped)
     await forgetDeleted(store, client, () => stopped)
     if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
+    await still(0)
+  }
+  const stranded = async (): Promise<void> => {
     const moved = version === null ? 0 : await moveStranded(client, version, { stopped: () => stopped })
     if (moved > 0) log.info({ workflows: moved }, 'Moved workflows whose version has no worker any more.')
-    await still(0)
   }
   const still = async (changed_after: number): Promise<void> => {
     const told = await tellThoseBehind(store, threads, { asked, changed_after }, () => stopped)
     if (told > 0) log.info({ threads: told }, 'Told threads that the store was ahead of them.')
   }
   const again = (look: () => Promise<void>, every_ms: number): (() => Promise<void>) => {
-    let current = guarded(look)
-    const timer = setInterval(() => {
-      current = current.then(() => (stopped ? undefined : guarded(look)))
-    }, every_ms)
+    let looking = false
+    let current = Promise.resolve()
+    // What takes longer than the pause is not begun again meanwhile.
+    const begin = (): void => {
+      if (looking || stopped) return
+      looking = true
+      current = guarded(look).finally(() => (looking = false))
+    }
+    begin()
+    const timer = setInterval(begin, every_ms)
     return async () => {
       clearInterval(timer)
       await current
     }
   }
-  const looks = [again(everything, interval_ms), again(() => still(Date.now() - LATELY_MS), Math.min(interval_ms, SOON_MS))]
+  const looks = [
+    again(everything, interval_ms),
+    again(stranded, interval_ms),
+    again(() => still(Date.now() - LATELY_MS), Math.min(interval_ms, SOON_MS)),
+  ]
   return async () => {
     stopped = true
     await Promise.all(looks.map((stop) => stop()))
@@ -116,7 +129,8 @@ async function tellThoseBehind(
   })) {
     seen.add(`${tenant}/${id}`)
     // One that waits for a person stands still by right, for days perhaps, and its next command tells it.
-    if (status !== 'waiting' && asked.get(`${tenant}/${id}`) !== updated_at) waiting.push({ tenant, thread_id: id, updated_at })
+    if (status !== 'waiting' && asked.get(`${tenant}/${id}`) !== updated_at && waiting.length < AT_MOST)
+      waiting.push({ tenant, thread_id: id, updated_at })
   }
   if (changed_after === 0) for (const key of asked.keys()) if (!seen.has(key)) asked.delete(key)
   let told = 0
@@ -142,7 +156,7 @@ async function tellIfBehind(store: Store, threads: ThreadWorkflows, ref: ThreadR
   if (live === null) return null
   if (live.event_seq >= row.last_seq) return false
   // It judges for itself, and may know more by now.
-  return (await threads.reconcile(ref, row.last_seq)) === null ? null : true
+  return (await threads.reconcile(ref, row.last_seq, true)) === null ? null : true
 }
 
 /** Threads whose last change was before a moment, and after another. */

@@ -44,11 +44,13 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
     },
     isRunning: (ref) => client.withDeadline(Date.now() + QUERY_MS, () => isRunning(client, workflowIdOf(ref))),
     wake: (ref) => wakeIfGone(client, ref, task_queue),
-    async reconcile(ref, last_seq) {
+    async reconcile(ref, last_seq, only_if_behind = false) {
       try {
         const handle = client.workflow.getHandle(workflowIdOf(ref))
         return await client.withDeadline(Date.now() + RECONCILE_MS, () =>
-          handle.executeUpdate<Reconciled, [object]>('reconcile', { args: [{ last_seq }] }),
+          handle.executeUpdate<Reconciled, [object]>('reconcile', {
+            args: [{ last_seq, ...(only_if_behind ? { only_if_behind } : {}) }],
+          }),
         )
       } catch (error) {
         if (isAway(error) || error instanceof WorkflowUpdateFailedError) return null

@@ -19,13 +19,23 @@ const AUTO_UPGRADE = 2
 
 /**
  * Brings workflows of this deployment whose version has no worker any more to the current version. Each is reset to
- * its first task: what it was sent is given to it again, the thread is loaded from the store, and its ledger keeps
+ * its first task: what it was sent is given to it again, the thread is loaded from the store whatever it was handed, and its ledger keeps
  * apart what was applied already; so no other code replays its history. Returns how many were moved. Throws what the
  * engine throws.
  */
 export async function moveStranded(client: Client, version: WorkerVersion, options: MoveOptions = {}): Promise<number> {
   const { task_queue = TASK_QUEUE, stopped = () => false, silence_ms = SILENCE_MS } = options
-  await settleMoved(client, version, task_queue)
+  let failed: unknown
+  const attempt = async (work: () => Promise<unknown>): Promise<boolean> => {
+    // One that cannot be moved must not keep the others where they are.
+    try {
+      return !(await gone(work))
+    } catch (error) {
+      failed ??= error
+      return false
+    }
+  }
+  await settleMoved(client, version, task_queue, attempt)
   const attended = await attendedBuilds(client, version.deployment, task_queue, silence_ms)
   // Without a worker of the current version a moved workflow would wait just as it does now.
   if (!attended.has((await currentBuild(client, version.deployment)) ?? '')) return 0
@@ -34,9 +44,9 @@ export async function moveStranded(client: Client, version: WorkerVersion, optio
   let moved = 0
   for (const { workflowId, runId } of await list(client, query)) {
     if (stopped()) break
-    if (await gone(() => move(client, workflowId, runId))) continue
-    moved += 1
+    if (await attempt(() => move(client, workflowId, runId))) moved += 1
   }
+  if (failed !== undefined && moved === 0) throw failed as Error
   return moved
 }
 
@@ -65,15 +75,19 @@ async function move(client: Client, workflowId: string, runId: string): Promise<
   await client.workflowService.resetWorkflowExecution(request)
 }
 
-/** The number of the event that ends an execution's first task; null where none has ended among its first events. */
+/** The number of the event that ends an execution's first task; null where none has ended. */
 async function firstTask(client: Client, execution: { workflowId: string; runId: string }): Promise<number | null> {
-  const { history } = await client.workflowService.getWorkflowExecutionHistory({
-    namespace: client.options.namespace,
-    execution,
-    maximumPageSize: PAGE,
-  })
-  const event = history?.events?.find(({ workflowTaskCompletedEventAttributes: done }) => done != null)
-  return event === undefined ? null : Number(event.eventId)
+  let token: Uint8Array | undefined
+  do {
+    const page = await client.workflowService.getWorkflowExecutionHistory({
+      ...{ namespace: client.options.namespace, execution, maximumPageSize: PAGE },
+      ...(token === undefined ? {} : { nextPageToken: token }),
+    })
+    const event = page.history?.events?.find(({ workflowTaskCompletedEventAttributes: done }) => done != null)
+    if (event !== undefined) return Number(event.eventId)
+    token = page.nextPageToken !== null && page.nextPageToken.length > 0 ? page.nextPageToken : undefined
+  } while (token !== undefined)
+  return null
 }
 
 /** Sets what decides on an execution's version instead of its worker; null: its worker decides. */
@@ -91,10 +105,15 @@ async function override(
 }
 
 /** What was moved has begun on another version: from here on it stays there, as everything does. */
-async function settleMoved(client: Client, version: WorkerVersion, task_queue: string): Promise<void> {
+async function settleMoved(
+  client: Client,
+  version: WorkerVersion,
+  task_queue: string,
+  attempt: (work: () => Promise<unknown>) => Promise<boolean>,
+): Promise<void> {
   const query = `ExecutionStatus = 'Running' AND TaskQueue = '${task_queue}' AND TemporalWorkerDeployment = '${version.deployment}' AND TemporalWorkflowVersioningBehavior = 'AutoUpgrade'`
   for (const workflowExecution of await list(client, query)) {
-    await gone(() => override(client, workflowExecution, null))
+    await attempt(() => override(client, workflowExecution, null))
   }
 }
 

@@ -107,6 +107,7 @@ function hashSources(): string {
       if (name.endsWith('.ts')) hash.update(name).update(readFileSync(join(ROOT, folder, name)))
     }
   }
+  hash.update(readFileSync(fileURLToPath(import.meta.url)))
   return hash
     .update(readFileSync(join(ROOT, 'package-lock.json')))
     .digest('hex')

@@ -33,13 +33,18 @@ export function begunByAnswer({ outcome, event_seq, replayed }: Sent<Submitted>)
 
 /** Null if there will be no word of it here. */
 async function toldStart(inbox: Inbox, delivery_id: string): Promise<Begun | null> {
+  let queued: { run_id: string | null; seq: number } | null = null
   for (;;) {
     const frame = await inbox.take()
     if (frame === 'closed' || frame === 'lost') return null
     if (frame === 'idle' || frame.type !== 'events') continue
-    const mine = (frame.events ?? []).filter((event) => event.causation_id === delivery_id)
-    const run_id = mine.find((event) => event.kind === 'RunStarted')?.run_id
-    if (mine[0] === undefined || run_id === undefined || run_id === null) continue
-    return { run_id, start: { from: 'told', seq: mine[0].event_seq }, fresh: true }
+    for (const event of frame.events ?? []) {
+      if (event.causation_id !== delivery_id) continue
+      if (event.kind === 'RunQueued') queued = { run_id: event.run_id, seq: event.event_seq }
+      if (event.kind !== 'RunStarted') continue
+      // What was too large for the bus is in the log alone, and a stream must begin with all of its run.
+      if (queued === null || event.run_id === null || queued.run_id !== event.run_id) return null
+      return { run_id: event.run_id, start: { from: 'told', seq: queued.seq }, fresh: true }
+    }
   }
 }

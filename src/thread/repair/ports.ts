@@ -11,7 +11,7 @@ export interface ThreadWorkflows {
   /** True if there was no workflow and one was started. */
   wake(ref: ThreadRef): Promise<boolean>
   /** Tells the thread how far the store's log goes; null if it did not answer. */
-  reconcile(ref: ThreadRef, last_seq: number): Promise<Reconciled | null>
+  reconcile(ref: ThreadRef, last_seq: number, only_if_behind?: boolean): Promise<Reconciled | null>
   /** One page of the threads that have a workflow; `next` is null after the last. */
   running(tenant: string, token: string | null): Promise<{ thread_ids: string[]; next: string | null }>
 }
