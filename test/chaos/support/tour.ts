@@ -29,6 +29,8 @@ export async function tour(sender: Sender, thread_id: string, receiver: { url: s
   }
 
   await send('create', 'POST', '/v1/threads', { id: thread_id })
+  // Its time is up when the repair comes by.
+  await sender.change('POST', '/v1/threads', { id: `${thread_id}-passing`, expires_after_s: 1 })
   const webhook = (await sender.change('POST', '/v1/webhooks', { url: receiver.url }))?.id
   await run('/tool remember {"key":"city","value":"Oslo"}')
   const asked = await run('/tool send_email {"to":"a@example.org","subject":"s"}')
@@ -65,6 +67,8 @@ export async function tour(sender: Sender, thread_id: string, receiver: { url: s
   await sender.change('POST', `${path}/fork`, { at_message_seq: 1, id: `${thread_id}-fork` })
   await sender.change('DELETE', `${path}-fork`)
   await sender.change('POST', `/v1/webhooks/${String(webhook)}/enable`)
+  const told = (await sender.read(`/v1/webhooks/deliveries?webhook_id=${String(webhook)}`))?.items?.[0]?.delivery_id
+  await sender.change('POST', `/v1/webhooks/${String(webhook)}/deliveries/${encodeURIComponent(String(told))}/retry`)
 }
 
 /** A webhook that nobody answers, and that is taken away while it is still to be told something. */
