@@ -48,6 +48,8 @@ export type Foundations = {
 const HEARTBEAT_TIMEOUT_MS = { embedded: 5_000, cluster: 15_000 }
 const HEARTBEAT_THROTTLE_MS = { embedded: 200, cluster: 1_000 }
 const HTTP_CLOSE_MS = 2_000
+/** The first LISTEN may take so long before a process starts without. */
+const BUS_WAIT_MS = 10_000
 /** A collector that is away must not keep a process from ending. */
 const LAST_TRACES_MS = 2_000
 /** What a worker needs to end besides the time that its activities are given. */
@@ -183,7 +185,8 @@ async function openBus({ config, logger, shutdown }: Foundations): Promise<LiveB
     logger.warn({ error: String(error) }, 'The live bus lost its connection; it will connect again.')
   const bus = createPostgresBus({ database_url: config.databaseUrl, onError })
   shutdown.add('The live bus', () => bus.close())
-  await bus.ready
+  // Streams do without it, only later, and it goes on trying: no reason not to start.
+  await Promise.race([bus.ready, sleep(BUS_WAIT_MS, undefined, { ref: false })])
   return bus
 }
 
