@@ -31,7 +31,8 @@ async function meet(start: string, dribble: string | null): Promise<Met> {
   await once(socket, 'connect')
   if (start !== '') socket.write(start)
   const timer = dribble === null ? undefined : setInterval(() => socket.write(dribble), 40)
-  await once(socket, 'close')
+  // Not `once`, which takes a reset for a failure: that is one way to be cut off.
+  await new Promise((resolve) => socket.once('close', resolve))
   clearInterval(timer)
   return { text, after_ms: performance.now() - began }
 }
