@@ -1,12 +1,9 @@
 import type { Payload } from '@temporalio/common'
 import type { Headers, WorkflowInterceptorsFactory } from '@temporalio/workflow'
+import { fieldsOf } from '../src/thread/json.ts'
+import { CARRIER, ORIGIN, ORIGIN_OF } from '../src/thread/trace-headers.ts'
 
-/** Where a trace context travels; the name that Temporal's own interceptors use, so that others' clients join in. */
-const CARRIER = '_tracer-data'
-/** The context of the submit that a run came from, where a later command has moved the run since. */
-const ORIGIN = '_weft-origin'
-/** The same for each run that a batch ends, and for all that a new execution takes over. */
-const ORIGIN_OF = '_weft-origin/'
+/** The context of the last command on a run, for a new execution. */
 const LATEST_OF = '_weft-latest/'
 /** Contexts of so many runs are remembered; what is older has ended long ago or begins a trace of its own. */
 const MAX_RUNS = 64
@@ -99,22 +96,18 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
 
 /** The run that a command has started or changed, by its answer; of a repeat nothing has changed. */
 function movedRun(answer: unknown): string | undefined {
-  const { ok, replayed, outcome } = fields(answer)
-  const { run_id } = fields(outcome)
+  const { ok, replayed, outcome } = fieldsOf(answer)
+  const { run_id } = fieldsOf(outcome)
   return ok === true && replayed === false && typeof run_id === 'string' ? run_id : undefined
 }
 
 /** The run that an activity works for; of a batch the first that has changed, and all that end with it. */
 function runsOf(input: unknown): { run_id: string | undefined; ended: string[] } {
-  const { run_id, ended, touched } = fields(input)
+  const { run_id, ended, touched } = fieldsOf(input)
   if (typeof run_id === 'string') return { run_id, ended: [] }
-  const ends = list(ended).map((write) => String(fields(fields(write)['record'])['run_id']))
+  const ends = list(ended).map((write) => String(fieldsOf(fieldsOf(write)['record'])['run_id']))
   const [first] = [...ends, ...list(touched).map(String)]
   return { run_id: first, ended: ends }
-}
-
-function fields(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
 function list(value: unknown): unknown[] {

@@ -6,7 +6,7 @@ import type { Context } from '../part.ts'
 import { analyze, copyThread, lengthen, withStore } from '../weft/fill.ts'
 import { createAgent, postRun } from '../weft/post-run.ts'
 import { getJson, postJson } from '../weft/pages.ts'
-import { newPlace, startProgram, type Place, type Program } from '../weft/program.ts'
+import { newPlace, startProgram, UNLIMITED, type Place, type Program } from '../weft/program.ts'
 import type { Target } from './growth-cells.ts'
 import type { Sizes } from './growth.ts'
 
@@ -16,12 +16,11 @@ const turnsOf = (messages: number): number => Math.max(3, Math.floor(messages / 
 const HOLD_MS = 600_000
 const FILLER = 'filler'
 const lengthened = (size: number): string => `messages-${String(size)}`
-const ENV = { WEFT_RATE_LIMIT_PER_MINUTE: '100000000' }
 
 /** A data directory whose store has the threads that everything else is made from, each with one run. */
 export async function prepare(context: Context, sizes: Sizes): Promise<Place> {
   const place = newPlace(context)
-  const program = await startProgram(context, { place, env: ENV })
+  const program = await startProgram(context, { place, env: UNLIMITED })
   const agent = agentOf(context)
   for (const thread of [FILLER, ...sizes.messages.map(lengthened)]) await postRun(program.api, agent, thread, 'Hello there')
   await program.stop()
@@ -45,7 +44,7 @@ export async function startThreads(
       await copyThread(database, FILLER, size - 1)
       await analyze(database)
     })
-    const program = await startProgram(context, { place, env: ENV })
+    const program = await startProgram(context, { place, env: UNLIMITED })
     targets.push({ size, program, agent, next_thread: () => randomUUID(), turns_each: WARM_TURNS })
   }
   return { targets, stop: async () => void (await Promise.all(targets.map(({ program }) => program.stop()))) }
@@ -67,7 +66,7 @@ export async function startMessages(
     }
     await analyze(database)
   })
-  const program = await startProgram(context, { place, env: ENV })
+  const program = await startProgram(context, { place, env: UNLIMITED })
   const agent = agentOf(context)
   const targets = sizes.messages.map((size): Target => {
     const threads = Array.from({ length: copies(size) }, (_, n) => lengthened(size) + (n === 0 ? '' : `-${String(n)}`))

@@ -17,7 +17,7 @@ import { analyze, copyThread, withStore } from '../weft/fill.ts'
 import { timedGet } from '../weft/get.ts'
 import { createAgent, postRun } from '../weft/post-run.ts'
 import { getJson, postJson } from '../weft/pages.ts'
-import { newPlace, startProgram } from '../weft/program.ts'
+import { newPlace, startProgram, UNLIMITED } from '../weft/program.ts'
 
 const SIZES = {
   normal: { threads: 1_000, runs: 20, seconds: 3, rounds: 6 },
@@ -39,8 +39,7 @@ async function measureReads(context: Context): Promise<Outcome> {
   const agent = createAgent()
   context.atEnd(() => agent.destroy())
   const place = newPlace(context)
-  const env = { WEFT_RATE_LIMIT_PER_MINUTE: '100000000' }
-  const first = await startProgram(context, { place, env })
+  const first = await startProgram(context, { place, env: UNLIMITED })
   const thread = randomUUID()
   for (let n = 0; n < sizes.runs; n++) await postRun(first.api, agent, thread, `Hello there, for the ${String(n + 1)}th time`)
   await first.stop()
@@ -49,7 +48,7 @@ async function measureReads(context: Context): Promise<Outcome> {
     await copyThread(database, thread, sizes.threads)
     await analyze(database)
   })
-  const { api, processes } = await startProgram(context, { place, env })
+  const { api, processes } = await startProgram(context, { place, env: UNLIMITED })
   await queueSome(api, thread)
   const address: Record<List, string> = {
     messages: `${api}/v1/threads/${thread}/messages`,

@@ -15,6 +15,9 @@ export type Program = Facts & {
   stop(): Promise<void>
 }
 export type Starting = { healthy: Promise<Program>; stop(): Promise<void> }
+/** One address asks as nobody would: the limit stays on, but out of reach. */
+export const UNLIMITED = { WEFT_RATE_LIMIT_PER_MINUTE: '100000000' }
+
 type How = { env?: Record<string, string>; node_options?: string[]; place?: Place }
 
 /** A temporary directory for programs, which goes when the part ends. */

@@ -1,4 +1,4 @@
-import { parse, protocol, type ExecProtocolResult, type PGlite, type Results } from '@electric-sql/pglite'
+import { Mutex, parse, protocol, type ExecProtocolResult, type PGlite, type Results } from '@electric-sql/pglite'
 
 /** Statements that are kept prepared; each holds some tens of kilobytes of plan. */
 const MOST = 200
@@ -10,8 +10,8 @@ type Prepared = { name: string; types: number[]; row: Message | undefined }
 
 export type Statements = {
   /**
-   * As PGlite's own `query`, without its locks: nothing else may use the database meanwhile. `first` runs a text that
-   * comes for the first time, and is not prepared: most of such (migrations, repairs) never come again.
+   * As PGlite's own `query`, one after the other. `first` runs a text that comes for the first time, and is not prepared:
+   * most of such (migrations, repairs) never come again.
    */
   run<T>(text: string, values: unknown[], first: () => Promise<Results<T>>): Promise<Results<T>>
 }
@@ -22,6 +22,8 @@ export type Statements = {
  */
 export function keepStatements(database: PGlite): Statements {
   const prepared = new Map<string, Prepared | 'once'>()
+  // PGlite's own locks do not hold for messages of the protocol.
+  const lock = new Mutex()
   let made = 0
 
   async function prepare(text: string): Promise<Prepared> {
@@ -53,28 +55,28 @@ export function keepStatements(database: PGlite): Statements {
     )
   }
 
-  return {
-    async run<T>(text: string, values: unknown[], first: () => Promise<Results<T>>) {
-      const known = prepared.get(text)
-      if (known === undefined) {
-        remember(text, 'once')
-        if (prepared.size > MOST) await forgetOldest()
-        return await first()
-      }
-      const statement = known === 'once' ? await prepare(text) : known
-      remember(text, statement)
-      const { serialize } = protocol
-      const bound = serialize.bind({ statement: statement.name, values: asTexts(database, values, statement.types) })
-      const { messages } = await database
-        .execProtocol(joined([bound, serialize.execute({}), serialize.sync()]))
-        .catch((error: unknown) => {
-          if ((error as { code?: string }).code === STALE) prepared.delete(text)
-          throw error
-        })
-      const described = statement.row === undefined ? messages : [statement.row, ...messages]
-      return parse.parseResults(described, database.parsers, { rowMode: 'object' })[0] as Results<T>
-    },
+  async function run<T>(text: string, values: unknown[], first: () => Promise<Results<T>>): Promise<Results<T>> {
+    const known = prepared.get(text)
+    if (known === undefined) {
+      remember(text, 'once')
+      if (prepared.size > MOST) await forgetOldest()
+      return await first()
+    }
+    const statement = known === 'once' ? await prepare(text) : known
+    remember(text, statement)
+    const { serialize } = protocol
+    const bound = serialize.bind({ statement: statement.name, values: asTexts(database, values, statement.types) })
+    const { messages } = await database
+      .execProtocol(joined([bound, serialize.execute({}), serialize.sync()]))
+      .catch((error: unknown) => {
+        if ((error as { code?: string }).code === STALE) prepared.delete(text)
+        throw error
+      })
+    const described = statement.row === undefined ? messages : [statement.row, ...messages]
+    return parse.parseResults(described, database.parsers, { rowMode: 'object' })[0] as Results<T>
   }
+
+  return { run: (text, values, first) => lock.runExclusive(() => run(text, values, first)) }
 }
 
 function asTexts(database: PGlite, values: unknown[], types: number[]): (string | null)[] {

@@ -64,7 +64,7 @@ async function opened(directory: string | undefined): Promise<PGlite> {
 /** What kysely uses of PGlite, with statements kept prepared, parameters made safe and errors sorted. */
 function guarded(database: PGlite): PGliteConnection {
   const statements = keepStatements(database)
-  // PGlite's own locks do not hold for messages of the protocol, so one stands before all of it.
+  // PGlite's own lock keeps others out of a transaction, but not what is sent as messages of the protocol.
   const lock = new Mutex()
   const asked = async <T>(text: string, values: readonly unknown[] = [], by: Pick<PGlite, 'query'>): Promise<never> => {
     const safe = scrubParameters(values)
@@ -87,12 +87,9 @@ function guarded(database: PGlite): PGliteConnection {
     close: async () => undefined,
     transaction: (work) =>
       lock.runExclusive(() =>
-        database.transaction((tx) => {
-          const own = new Mutex()
-          const query = (text: string, values?: readonly unknown[]): Promise<never> =>
-            own.runExclusive(() => asked(text, values, tx))
-          return Promise.resolve(work({ query, rollback: () => tx.rollback() }))
-        }),
+        database.transaction((tx) =>
+          Promise.resolve(work({ query: (text, values) => asked(text, values, tx), rollback: () => tx.rollback() })),
+        ),
       ) as never,
   }
 }

@@ -1,10 +1,8 @@
-import { isGrpcServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client'
+import type { Client } from '@temporalio/client'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Store } from '../store/store.ts'
+import { isAbsence, listExecutions } from './executions.ts'
 import { workflowIdOf } from './names.ts'
-
-const NOT_FOUND = 5
-const PAGE = 100
 
 /**
  * Deletes every execution of a thread's workflow with its history, in which the text of commands stands, and ends the
@@ -28,21 +26,10 @@ export async function forgetExecutions(client: Client, ref: ThreadRef): Promise<
 
 /** Those that the server lists, the one that it would send a signal to, and those that handed over to any of them. */
 async function executionsOf(client: Client, workflowId: string): Promise<Set<string>> {
-  const namespace = client.options.namespace
   const runs = new Set<string>()
   const latest = await ignoringAbsence(() => client.workflow.getHandle(workflowId).describe())
   if (latest !== null) runs.add(latest.runId)
-  let nextPageToken: Uint8Array | undefined
-  do {
-    const page = await client.workflowService.listWorkflowExecutions({
-      namespace,
-      query: `WorkflowId = '${workflowId}'`,
-      pageSize: PAGE,
-      ...(nextPageToken === undefined ? {} : { nextPageToken }),
-    })
-    for (const { execution } of page.executions) if (execution?.runId) runs.add(execution.runId)
-    nextPageToken = page.nextPageToken.length > 0 ? page.nextPageToken : undefined
-  } while (nextPageToken !== undefined)
+  for await (const { runId } of listExecutions(client, `WorkflowId = '${workflowId}'`)) runs.add(runId)
   for (const runId of runs) {
     const before = await ignoringAbsence(() => predecessor(client, workflowId, runId))
     // A set goes on to what is added while it is walked through.
@@ -64,7 +51,7 @@ async function ignoringAbsence<T>(work: () => Promise<T>): Promise<T | null> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError || (isGrpcServiceError(error) && Number(error.code) === NOT_FOUND)) return null
+    if (isAbsence(error)) return null
     throw error
   }
 }

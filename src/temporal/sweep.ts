@@ -63,8 +63,8 @@ export function startSweep({
     if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
     await still(0)
   }
-  const stranded = async (): Promise<void> => {
-    const moved = version === null ? 0 : await moveStranded(client, version, { stopped: () => stopped })
+  const stranded = async (of: WorkerVersion): Promise<void> => {
+    const moved = await moveStranded(client, of, { stopped: () => stopped })
     if (moved > 0) log.info({ workflows: moved }, 'Moved workflows whose version has no worker any more.')
   }
   const still = async (changed_after: number): Promise<void> => {
@@ -89,7 +89,7 @@ export function startSweep({
   }
   const looks = [
     again(everything, interval_ms),
-    again(stranded, interval_ms),
+    ...(version === null ? [] : [again(() => stranded(version), interval_ms)]),
     again(() => still(Date.now() - LATELY_MS), Math.min(interval_ms, SOON_MS)),
   ]
   return async () => {

@@ -1,5 +1,6 @@
-import { isGrpcServiceError, type Client } from '@temporalio/client'
+import type { Client } from '@temporalio/client'
 import proto from '@temporalio/proto'
+import { isAbsence, listExecutions, type Execution } from './executions.ts'
 import { TASK_QUEUE, type WorkerVersion } from './names.ts'
 
 export type MoveOptions = {
@@ -13,15 +14,14 @@ const SILENCE_MS = 150_000
 const PAGE = 100
 /** Moved in one go; the next look takes the rest. */
 const AT_MOST = 500
-const NOT_FOUND = 5
 const WORKFLOW_TASK_QUEUE = 1
 const AUTO_UPGRADE = 2
 
 /**
  * Brings workflows of this deployment whose version has no worker any more to the current version. Each is reset to
- * its first task: what it was sent is given to it again, the thread is loaded from the store whatever it was handed, and its ledger keeps
- * apart what was applied already; so no other code replays its history. Returns how many were moved. Throws what the
- * engine throws.
+ * its first task: what it was sent is given to it again, the thread is loaded from the store whatever it was handed, and
+ * its ledger keeps apart what was applied already; so no other code replays its history. Returns how many were moved.
+ * Throws what the engine throws.
  */
 export async function moveStranded(client: Client, version: WorkerVersion, options: MoveOptions = {}): Promise<number> {
   const { task_queue = TASK_QUEUE, stopped = () => false, silence_ms = SILENCE_MS } = options
@@ -29,9 +29,11 @@ export async function moveStranded(client: Client, version: WorkerVersion, optio
   const attempt = async (work: () => Promise<unknown>): Promise<boolean> => {
     // One that cannot be moved must not keep the others where they are.
     try {
-      return !(await gone(work))
+      await work()
+      return true
     } catch (error) {
-      failed ??= error
+      // What has ended meanwhile is no failure.
+      if (!isAbsence(error)) failed ??= error
       return false
     }
   }
@@ -40,19 +42,17 @@ export async function moveStranded(client: Client, version: WorkerVersion, optio
   // Without a worker of the current version a moved workflow would wait just as it does now.
   if (!attended.has((await currentBuild(client, version.deployment)) ?? '')) return 0
   const others = [...attended].map((build) => `AND TemporalWorkerDeploymentVersion != '${version.deployment}:${build}'`)
-  const query = `ExecutionStatus = 'Running' AND TaskQueue = '${task_queue}' AND TemporalWorkerDeployment = '${version.deployment}' AND TemporalWorkflowVersioningBehavior = 'Pinned' ${others.join(' ')}`
   let moved = 0
-  for (const { workflowId, runId } of await list(client, query)) {
+  for (const execution of await running(client, version, task_queue, `'Pinned' ${others.join(' ')}`)) {
     if (stopped()) break
-    if (await attempt(() => move(client, workflowId, runId))) moved += 1
+    if (await attempt(() => move(client, execution))) moved += 1
   }
   if (failed !== undefined && moved === 0) throw failed as Error
   return moved
 }
 
 /** A reset to the first task, on whatever version is the current one. */
-async function move(client: Client, workflowId: string, runId: string): Promise<void> {
-  const workflowExecution = { workflowId, runId }
+async function move(client: Client, workflowExecution: Execution): Promise<void> {
   const first = await firstTask(client, workflowExecution)
   // What has never run has nothing to replay.
   if (first === null) return override(client, workflowExecution, { autoUpgrade: true, behavior: AUTO_UPGRADE })
@@ -62,7 +62,7 @@ async function move(client: Client, workflowId: string, runId: string): Promise<
     reason: 'The version of its worker is gone.',
     workflowTaskFinishEventId: first,
     // All workers look at the same time: the second reset of one execution is none.
-    requestId: `move-${runId}`,
+    requestId: `move-${workflowExecution.runId}`,
     postResetOperations: [
       {
         updateWorkflowOptions: {
@@ -76,7 +76,7 @@ async function move(client: Client, workflowId: string, runId: string): Promise<
 }
 
 /** The number of the event that ends an execution's first task; null where none has ended. */
-async function firstTask(client: Client, execution: { workflowId: string; runId: string }): Promise<number | null> {
+async function firstTask(client: Client, execution: Execution): Promise<number | null> {
   let token: Uint8Array | undefined
   do {
     const page = await client.workflowService.getWorkflowExecutionHistory({
@@ -93,7 +93,7 @@ async function firstTask(client: Client, execution: { workflowId: string; runId:
 /** Sets what decides on an execution's version instead of its worker; null: its worker decides. */
 async function override(
   client: Client,
-  workflowExecution: { workflowId: string; runId: string },
+  workflowExecution: Execution,
   versioningOverride: { autoUpgrade: true; behavior: typeof AUTO_UPGRADE } | null,
 ): Promise<void> {
   await client.workflowService.updateWorkflowExecutionOptions({
@@ -111,9 +111,8 @@ async function settleMoved(
   task_queue: string,
   attempt: (work: () => Promise<unknown>) => Promise<boolean>,
 ): Promise<void> {
-  const query = `ExecutionStatus = 'Running' AND TaskQueue = '${task_queue}' AND TemporalWorkerDeployment = '${version.deployment}' AND TemporalWorkflowVersioningBehavior = 'AutoUpgrade'`
-  for (const workflowExecution of await list(client, query)) {
-    await attempt(() => override(client, workflowExecution, null))
+  for (const execution of await running(client, version, task_queue, `'AutoUpgrade'`)) {
+    await attempt(() => override(client, execution, null))
   }
 }
 
@@ -141,30 +140,15 @@ async function currentBuild(client: Client, deploymentName: string): Promise<str
   return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? null
 }
 
-async function list(client: Client, query: string): Promise<{ workflowId: string; runId: string }[]> {
-  const found: { workflowId: string; runId: string }[] = []
-  let nextPageToken: Uint8Array | undefined
-  do {
-    const page = await client.workflowService.listWorkflowExecutions({
-      namespace: client.options.namespace,
-      query,
-      pageSize: PAGE,
-      ...(nextPageToken === undefined ? {} : { nextPageToken }),
-    })
-    for (const { execution } of page.executions ?? [])
-      if (execution?.workflowId && execution.runId) found.push({ workflowId: execution.workflowId, runId: execution.runId })
-    nextPageToken = page.nextPageToken !== null && page.nextPageToken.length > 0 ? page.nextPageToken : undefined
-  } while (nextPageToken !== undefined && found.length < AT_MOST)
+/** Workflows of the deployment that run and behave so, not more than are dealt with in one go: what is done changes the list. */
+async function running(
+  client: Client,
+  { deployment }: WorkerVersion,
+  task_queue: string,
+  behaviour: string,
+): Promise<Execution[]> {
+  const query = `ExecutionStatus = 'Running' AND TaskQueue = '${task_queue}' AND TemporalWorkerDeployment = '${deployment}' AND TemporalWorkflowVersioningBehavior = ${behaviour}`
+  const found: Execution[] = []
+  for await (const execution of listExecutions(client, query)) if (found.push(execution) >= AT_MOST) break
   return found
-}
-
-/** True where what it was to be done to has ended meanwhile. */
-async function gone(work: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await work()
-    return false
-  } catch (error) {
-    if (isGrpcServiceError(error) && Number(error.code) === NOT_FOUND) return true
-    throw error
-  }
 }

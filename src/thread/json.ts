@@ -7,6 +7,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** The fields of a value that may be anything; none of what is no object. */
+export function fieldsOf(value: unknown): Record<string, unknown> {
+  return isObject(value) ? value : {}
+}
+
 /** UTF-8 length of a string in bytes, without Buffer or TextEncoder (neither exists in workflow code). */
 export function utf8Length(text: string): number {
   let bytes = text.length

@@ -1,7 +1,9 @@
 import { createContextKey, ROOT_CONTEXT, SpanKind, type Attributes, type Context, type Tracer } from '@opentelemetry/api'
 import type { Headers } from '@temporalio/common'
 import type { ActivityInterceptorsFactory } from '@temporalio/worker'
-import { CARRIER, fromHeader, linkTo, ORIGIN, ORIGIN_OF } from './carrier.ts'
+import { fieldsOf } from '../thread/json.ts'
+import { CARRIER, ORIGIN, ORIGIN_OF } from '../thread/trace-headers.ts'
+import { fromHeader, linkTo } from './carrier.ts'
 import { about, failed, within } from './span.ts'
 
 /** Contexts of the runs that the batch of this activity ends, by run id. */
@@ -32,7 +34,7 @@ export function traceActivities(tracer: Tracer): ActivityInterceptorsFactory {
           return within(tracer, opening, async (span) => {
             const result = await next(input)
             // A failure of a model or a tool is a value here.
-            const { kind, status, code } = fields(result)
+            const { kind, status, code } = fieldsOf(result)
             if (kind === 'failed' || kind === 'missing') failed(span, String(code ?? kind))
             else if (kind === 'done' && status === 'error') failed(span, 'tool_error')
             if (typeof kind === 'string') span.setAttribute('weft.outcome', kind)
@@ -55,7 +57,7 @@ function endingRuns(headers: Headers): Map<string, Context> {
 
 /** What the input says of itself: names and numbers, never arguments or messages. */
 function inputAttributes(input: unknown): Attributes {
-  const { tenant, thread_id, run_id, step, attempt, tool_name, tool_call_id } = fields(input)
+  const { tenant, thread_id, run_id, step, attempt, tool_name, tool_call_id } = fieldsOf(input)
   const text = (value: unknown) => (typeof value === 'string' ? { value } : {})
   const facts = { tenant: text(tenant).value, thread_id: text(thread_id).value, run_id: text(run_id).value }
   return {
@@ -66,8 +68,4 @@ function inputAttributes(input: unknown): Attributes {
       ? { 'gen_ai.operation.name': 'execute_tool', 'gen_ai.tool.name': tool_name, 'gen_ai.tool.call.id': String(tool_call_id) }
       : {}),
   }
-}
-
-function fields(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

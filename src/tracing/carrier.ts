@@ -1,11 +1,7 @@
 import { ROOT_CONTEXT, trace, type Context, type Link, type SpanContext } from '@opentelemetry/api'
 import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { defaultPayloadConverter, type Headers, type Payload } from '@temporalio/common'
-
-/** The header that workflows/tracing.ts hands on; Temporal's own interceptors use the same. */
-export const CARRIER = '_tracer-data'
-export const ORIGIN = '_weft-origin'
-export const ORIGIN_OF = '_weft-origin/'
+import { CARRIER } from '../thread/trace-headers.ts'
 
 const propagator = new W3CTraceContextPropagator()
 type Carrier = Record<string, string>

@@ -1,7 +1,13 @@
 import { context, SpanKind, trace, TraceFlags, type Span, type Tracer } from '@opentelemetry/api'
 import type { WorkflowClientInterceptor } from '@temporalio/client'
+import type { Headers } from '@temporalio/common'
 import { withContext } from './carrier.ts'
 import { about, within } from './span.ts'
+
+/** What is sent, with the context that it is sent in. */
+function carried<T extends { headers: Headers }>(input: T): T {
+  return { ...input, headers: withContext(input.headers, context.active()) }
+}
 
 function isSampled(span: Span): boolean {
   return (span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0
@@ -25,24 +31,16 @@ export function traceClient(tracer: Tracer): WorkflowClientInterceptor {
       })
     },
     startUpdate(input, next) {
-      return sending(`Update:${input.updateName}`, input.workflowExecution.workflowId, () =>
-        next({ ...input, headers: withContext(input.headers, context.active()) }),
-      )
+      return sending(`Update:${input.updateName}`, input.workflowExecution.workflowId, () => next(carried(input)))
     },
     signal(input, next) {
-      return sending(`Signal:${input.signalName}`, input.workflowExecution.workflowId, () =>
-        next({ ...input, headers: withContext(input.headers, context.active()) }),
-      )
+      return sending(`Signal:${input.signalName}`, input.workflowExecution.workflowId, () => next(carried(input)))
     },
     signalWithStart(input, next) {
-      return sending(`SignalWithStart:${input.signalName}`, input.options.workflowId, () =>
-        next({ ...input, headers: withContext(input.headers, context.active()) }),
-      )
+      return sending(`SignalWithStart:${input.signalName}`, input.options.workflowId, () => next(carried(input)))
     },
     startWithDetails(input, next) {
-      return sending(`Start:${input.workflowType}`, input.options.workflowId, () =>
-        next({ ...input, headers: withContext(input.headers, context.active()) }),
-      )
+      return sending(`Start:${input.workflowType}`, input.options.workflowId, () => next(carried(input)))
     },
   }
 }

@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { copyThread, lengthen } from '../../bench/weft/fill.ts'
-import { openDatabase, type Database } from '../../src/store/database.ts'
-import { storeOn, type Store } from '../../src/store/index.ts'
+import type { Database } from '../../src/store/database.ts'
+import type { Store } from '../../src/store/index.ts'
 import { said } from '../store/forks.ts'
+import { openMemoryStore } from '../support/memory-store.ts'
 
 /** The copies that measurements of growth stand on are as the thread they are made from. */
 let database: Database
 let store: Store
 beforeAll(async () => {
-  database = await openDatabase({ timeout_ms: 60_000, pool_size: 1 })
-  store = storeOn(database)
-  await store.migrate()
+  ;({ database, store } = await openMemoryStore(60_000))
 }, 60_000)
 afterAll(() => store.close())
 

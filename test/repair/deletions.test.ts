@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, test } from 'vitest'
-import { openDatabase, type Database } from '../../src/store/database.ts'
-import { storeOn } from '../../src/store/index.ts'
+import type { Database } from '../../src/store/database.ts'
 import type { Store } from '../../src/store/store.ts'
 import { checkLives } from './deletions.ts'
+import { openMemoryStore } from '../support/memory-store.ts'
 
 /** `WEFT_SEED` begins with another life, `WEFT_LIVES` says how many. */
 const SEED = Number(process.env['WEFT_SEED'] ?? 1)
@@ -10,9 +10,7 @@ const LIVES = Number(process.env['WEFT_LIVES'] ?? 60)
 let database: Database
 let store: Store
 beforeAll(async () => {
-  database = await openDatabase({ timeout_ms: 10_000, pool_size: 4 })
-  store = storeOn(database)
-  await store.migrate()
+  ;({ database, store } = await openMemoryStore())
 }, 60_000)
 afterAll(() => store.close())
 

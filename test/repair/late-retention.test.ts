@@ -1,17 +1,15 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { repairThread } from '../../activities/repair-thread.ts'
-import { openDatabase, type Database } from '../../src/store/database.ts'
-import { storeOn } from '../../src/store/index.ts'
+import type { Database } from '../../src/store/database.ts'
 import type { Store } from '../../src/store/store.ts'
 import { live } from './life.ts'
+import { openMemoryStore } from '../support/memory-store.ts'
 
 let database: Database
 let store: Store
 beforeAll(async () => {
-  database = await openDatabase({ timeout_ms: 10_000, pool_size: 4 })
-  store = storeOn(database)
-  await store.migrate()
+  ;({ database, store } = await openMemoryStore())
 }, 60_000)
 afterAll(() => store.close())
 

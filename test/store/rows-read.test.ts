@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { analyze, copyThread, lengthen } from '../../bench/weft/fill.ts'
-import { openDatabase, type Database } from '../../src/store/database.ts'
-import { storeOn, type Store } from '../../src/store/index.ts'
+import type { Database } from '../../src/store/database.ts'
+import type { Store } from '../../src/store/index.ts'
 import type { ThreadRef } from '../../src/thread/ports.ts'
 import { batch, committed, loadEpoch, run } from './batches.ts'
 import { said } from './forks.ts'
+import { openMemoryStore } from '../support/memory-store.ts'
 
 /** What a thread's life and its readers ask of the store reads as many rows in a large one as in a small one. */
 const MESSAGES = 4
@@ -18,9 +19,7 @@ let store: Store
 let short: ThreadRef
 let long: ThreadRef
 beforeAll(async () => {
-  database = await openDatabase({ timeout_ms: 60_000, pool_size: 1 })
-  store = storeOn(database)
-  await store.migrate()
+  ;({ database, store } = await openMemoryStore(60_000))
   short = await said(store, MESSAGES, 'default')
   const other = await said(store, MESSAGES, 'default')
   long = await said(store, MESSAGES, 'default')

@@ -1,12 +1,11 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openDatabase, type Database } from '../../src/store/database.ts'
-import { storeOn } from '../../src/store/index.ts'
+import type { Database } from '../../src/store/database.ts'
+import { openMemoryStore } from '../support/memory-store.ts'
 
 let database: Database
 beforeAll(async () => {
-  database = await openDatabase({ timeout_ms: 5_000, pool_size: 1 })
-  await storeOn(database).migrate()
+  ;({ database } = await openMemoryStore())
 }, 60_000)
 afterAll(() => database.close())
 

@@ -59,24 +59,24 @@ export function submitRoutes(): Route[] {
         try {
           const send = (delivery_id?: string): Promise<Sent<Submitted>> =>
             sendCommand(context, refOf(context, thread_id), command, { route: ROUTE, key, gone, delivery_id })
-          if (streams) {
-            const repeats = repeatId(context.tenant, ROUTE, key, command) !== null
-            const begun = repeats ? begunByAnswer(await send()) : await beginRun(context, { thread_id, gone }, send)
-            const { run_id } = begun
-            if (on_disconnect === 'cancel') cancelWhenGone(context, thread_id, run_id, gone)
-            const run = streamRun.bind(null, context, { thread_id, ...begun, ends_on_wait: true, inbox })
-            return { kind: 'stream', headers: { 'Content-Location': `/v1/runs/${run_id}` }, run }
-          }
-          const sent = await send()
-          const { run_id } = sent.outcome
+          const begun =
+            streams && repeatId(context.tenant, ROUTE, key, command) === null
+              ? await beginRun(context, { thread_id, gone }, send)
+              : begunByAnswer(await send())
+          const { run_id, start } = begun
           if (on_disconnect === 'cancel') cancelWhenGone(context, thread_id, run_id, gone)
-          const run = await waitForRun(context, { thread_id, run_id, inbox, until: isSettled, min_seq: sent.event_seq, gone })
+          const location = { 'Content-Location': `/v1/runs/${run_id}` }
+          if (streams) {
+            const run = streamRun.bind(null, context, { thread_id, ...begun, ends_on_wait: true, inbox })
+            return { kind: 'stream', headers: location, run }
+          }
+          const run = await waitForRun(context, { thread_id, run_id, inbox, until: isSettled, min_seq: start.seq, gone })
           inbox.close()
           if (run === null)
             throw new HttpProblem('thread_unavailable', 'The service closes; the run goes on. Ask for it in a moment.', {
               run_id,
             })
-          return json(presentRun(run), 200, { 'Content-Location': `/v1/runs/${run_id}` })
+          return json(presentRun(run), 200, location)
         } catch (error) {
           inbox.close()
           throw error

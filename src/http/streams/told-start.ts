@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { Sent, Submitted } from '../commands.ts'
 import type { HttpContext } from '../options.ts'
 import { openInbox, type Inbox } from './inbox.ts'
-import type { StreamStart } from './opening.ts'
 
-/** A run to be streamed. `fresh`: it is of this very request. */
-export type Begun = { run_id: string; start: StreamStart; fresh: boolean }
+/** A submit's run: known by the answer, whose event this is, or by the log's word. `fresh`: it is of this very request. */
+export type Begun = { run_id: string; start: { from: 'submit' | 'told'; seq: number }; fresh: boolean }
 
 /**
  * The run of a submit, by the thread's answer or by the log's word that it has begun, whichever comes first: an event is
