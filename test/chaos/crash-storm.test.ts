@@ -56,7 +56,8 @@ test(
       unanswered: `${String(verdict.unanswered)}, of which ${String(verdict.applied_unanswered)} applied`,
       ended_by_themselves: slots.flatMap(({ unasked }) => unasked).length,
     }
-    for (const thread_id of busy.slice(0, 3)) console.log(await portrait(sender, deployment.temporal.address, thread_id))
+    const doubtful = [...busy, ...verdict.problems.map((problem) => /^thread ([^:]+)/.exec(problem)?.[1] ?? '')]
+    for (const thread_id of doubtful.slice(0, 3)) console.log(await portrait(sender, deployment.temporal.address, thread_id))
     console.log(`crash storm: ${JSON.stringify(figures, null, 1)}`)
     if (sender.wrong.length > 0)
       console.log(

@@ -184,6 +184,9 @@ describe('interrupt and cancel', () => {
     thread.later(1)
     expect(thread.kinds()).toContain('MailboxTimeout')
     expect(thread.ended(run_id).termination).toEqual({ type: 'cancelled' })
+    // The step may have staged its whole answer before its worker was lost; calls that nobody plans get no results.
+    const { refs } = thread.all('MessageCommitted').at(-1) ?? {}
+    expect(refs).toMatchObject([{ at: ['content'], ref: { from: 'staged', part: 'text', optional: true } }])
   })
 
   test('a waiting run ends at once and every call has a result', () => {

@@ -109,6 +109,10 @@ export function abandonStep(draft: Draft, run: RunState): void {
   if (run.stopping !== null) endRun(draft, run.record.run_id, run.stopping.termination)
 }
 
+/**
+ * Of an answer that was cut off only the text counts: an attempt that is left behind may have staged a whole answer,
+ * with calls that nobody plans and that would never have a result.
+ */
 function commitAnswer(draft: Draft, run: RunState, cut: boolean): void {
   const { run_id } = run.record
   const ref = {
@@ -116,7 +120,7 @@ function commitAnswer(draft: Draft, run: RunState, cut: boolean): void {
     run_id,
     step: run.step,
     attempt: run.attempt,
-    part: 'message',
+    part: cut ? 'text' : 'message',
     ...(cut ? { optional: true } : {}),
   }
   const message = { message_id: stepMessageId(run_id, run.step), role: 'assistant' as const, content: '', step: run.step }

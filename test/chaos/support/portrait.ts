@@ -2,8 +2,8 @@ import { Client, Connection } from '@temporalio/client'
 import { Histories } from './histories.ts'
 import type { Sender } from './sender.ts'
 
-const EVENTS = 25
-const HISTORY = 60
+const EVENTS = 80
+const HISTORY = 120
 const QUERY_MS = 5_000
 
 /** All that one wants to see of a thread that does not come to rest: as the store, its workflow and the engine tell it. */
@@ -56,7 +56,7 @@ async function lastEvents(sender: Sender, path: string): Promise<string[]> {
   for (let cursor = ''; ;) {
     const { items, next_cursor, has_more } = await sender.read(`${path}/events?limit=200${cursor}`)
     for (const { event_seq, kind, occurred_at, payload } of items)
-      lines.push(`${String(event_seq)} ${String(occurred_at)} ${String(kind)} ${JSON.stringify(payload).slice(0, 160)}`)
+      lines.push(`${String(event_seq)} ${String(occurred_at)} ${String(kind)} ${JSON.stringify(payload).slice(0, 200)}`)
     if (has_more !== true) return lines.slice(-EVENTS)
     cursor = `&cursor=${String(next_cursor)}`
   }
