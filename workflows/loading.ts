@@ -24,9 +24,12 @@ const patient = proxyActivities<Pick<ThreadActivities, 'loadThread'>>({
   summary: 'load the thread (the store was away)',
 })
 
-/** The thread as the store has it; null if it was deleted. Waits for the store as long as it takes. */
-export async function loadState(ref: LoadInput): Promise<ThreadState | null> {
-  const loaded = await quick.loadThread(ref).catch(() => patient.loadThread(ref))
+/** The thread as the store has it; null if it was deleted. Waits for the store as long as it takes; `slow`: it will take. */
+export async function loadState(ref: LoadInput, slow: () => void): Promise<ThreadState | null> {
+  const loaded = await quick.loadThread(ref).catch(() => {
+    slow()
+    return patient.loadThread(ref)
+  })
   return loaded.status === 'deleted' ? null : fromStore(ref, loaded)
 }
 
@@ -36,8 +39,9 @@ export async function loadState(ref: LoadInput): Promise<ThreadState | null> {
  * and finds no mark of the patch in it.
  */
 export function beginsAgain(): boolean {
-  const { runId, originalExecutionRunId } = workflowInfo()
-  return runId !== originalExecutionRunId && patched('load-after-reset')
+  const { runId, originalExecutionRunId, unsafe } = workflowInfo()
+  // Whoever replays a history that was saved does so under its first run's id; without a mark `patched` says no there.
+  return (runId !== originalExecutionRunId || unsafe.isReplaying) && patched('load-after-reset')
 }
 
 /** Whether this is small enough to be the next execution's input. */

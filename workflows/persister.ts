@@ -52,6 +52,11 @@ export class Persister {
     return this.#write !== null
   }
 
+  /** A local activity writes: the task that goes on hears its end. */
+  get quick(): boolean {
+    return this.#write !== null && !this.degraded
+  }
+
   /** Something is being written, or was in the workflow task that is going on. */
   get touchedThisTask(): boolean {
     return this.#write !== null || this.#lastWriteAt === workflowInfo().historyLength
@@ -98,6 +103,7 @@ export class Persister {
       } catch {
         if (this.degraded) await sleep('1s')
         this.degraded = true
+        this.#notify()
       }
     }
     const result = await patient.persist(batch)

@@ -1,7 +1,7 @@
 import { allHandlersFinished, CancellationScope, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
 import { HISTORY_EVENTS, WRITTEN_BYTES } from '../src/thread/limits.ts'
 import { next, type Next } from '../src/thread/next.ts'
-import type { Report, ThreadRef } from '../src/thread/ports.ts'
+import type { LoadInput, Report, ThreadRef } from '../src/thread/ports.ts'
 import { reject, type Answer } from '../src/thread/reply.ts'
 import type { Reconciled } from '../src/thread/repair/ports.ts'
 import { beyond, isBehind, mustAdopt } from '../src/thread/rules/adopt.ts'
@@ -15,9 +15,15 @@ import { beginsAgain, canTravel, loadState, startOver, type ThreadInput } from '
 import { Persister } from './persister.ts'
 import { SearchAttributes } from './search-attributes.ts'
 
-/** How long an update waits for the thread, after the quick load has had its second, before it is refused (ms). */
+/**
+ * How long an update waits for the thread, once the quick load has had its second, before it is refused (ms).
+ *
+ * No timer may be started while a local activity runs and be cancelled by what that brings. A task that carries a query
+ * ends with its answer, so the timer can be in its history; a replay hears of the local activity earlier, takes timer and
+ * cancellation for nothing, and finds a history that is not its own.
+ */
 const LOAD_WAIT_MS = 800
-/** How long a repair waits for the thread to have taken the store's word (ms). */
+/** How long a repair waits for the thread to have taken the store's word, once the store is away (ms). */
 const ADOPT_WAIT_MS = 10_000
 /** An execution that began with a hand-over hands over to a newer version only after so many events, or it might do nothing else. */
 const UPGRADE_EVENTS = 50
@@ -36,6 +42,8 @@ export class ThreadShell {
   /** The store knows more than this thread: likewise. */
   #behind = false
   #lastAdopted: Pick<Reconciled, 'known_seq' | 'store_seq' | 'pending_ids'> | null = null
+  /** The store did not give the thread at once, and is asked again and again. */
+  #slow = false
   /** Something has changed since the loop last looked. */
   #changed = false
   readonly #ref: ThreadRef
@@ -104,14 +112,14 @@ export class ThreadShell {
     if (this.#state === null || only_if_behind || !mustAdopt(this.#state, last_seq)) return this.#reconciled(false)
     this.#doubted = true
     this.#changed = true
-    await CancellationScope.nonCancellable(() => condition(() => !this.#doubted, ADOPT_WAIT_MS))
+    await this.#untilOrSlow(() => !this.#doubted, ADOPT_WAIT_MS)
     return this.#reconciled(!this.#doubted)
   }
 
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
   async run({ state, inputs = [], handed_over }: ThreadInput): Promise<void> {
     this.#inbox.carryOn(inputs)
-    const again = beginsAgain()
+    const again = (state !== undefined || handed_over === true) && beginsAgain()
     if (state !== undefined && !again) this.#enter(fromPredecessor(state))
     else await this.#load(handed_over === true && !again ? undefined : { type: 'loaded' })
     if (this.#state !== null) await this.#loop()
@@ -121,13 +129,19 @@ export class ThreadShell {
   /** Takes the thread from the store, and on top of it what has come in and is not there yet. */
   async #load(report?: Report): Promise<void> {
     this.#state = null
-    const loaded = await loadState(this.#ref)
+    const loaded = await this.#fromStore(this.#ref)
     if (loaded === null) {
       this.#deleted = true
       return
     }
     const current = this.#inbox.replay(loaded)
     this.#enter(report === undefined ? current : this.#inbox.take(current, { kind: 'report', report }).state)
+  }
+
+  async #fromStore(ref: LoadInput): Promise<ThreadState | null> {
+    const loaded = await loadState(ref, () => (this.#slow = true))
+    this.#slow = false
+    return loaded
   }
 
   #enter(state: ThreadState): void {
@@ -142,7 +156,7 @@ export class ThreadShell {
   /** Takes the store's word for what this thread is. What has come in and was never stored is applied once more. */
   async #adopt(state: ThreadState): Promise<void> {
     this.#state = null
-    const loaded = await loadState({ ...this.#ref, epoch: state.epoch })
+    const loaded = await this.#fromStore({ ...this.#ref, epoch: state.epoch })
     this.#doubted = false
     if (loaded === null) {
       this.#deleted = true
@@ -208,14 +222,23 @@ export class ThreadShell {
     let answer: Answer | null = null
     const waiting = { input, answered: (given: Answer) => void (answer = given) }
     this.#early.push(waiting)
-    // The root scope may be cancelled by now, and a wait in it would end at once.
-    await CancellationScope.nonCancellable(() => condition(() => answer !== null || this.#deleted, LOAD_WAIT_MS))
+    await this.#untilOrSlow(() => answer !== null || this.#deleted, LOAD_WAIT_MS)
     if (answer !== null) return answer
     this.#early.splice(this.#early.indexOf(waiting), 1) // it is refused, so it must not be applied later
     const rejection = this.#deleted
       ? reject('thread_deleted', 'This thread was deleted.')
       : reject('store_unavailable', 'The thread could not be loaded in time; nothing was applied, so send the command again.')
     return { ok: false, rejection, event_seq: 0, replayed: false, degraded: false }
+  }
+
+  /** Waits for what follows from a load; if the store is away, so long and not longer. */
+  #untilOrSlow(done: () => boolean, wait_ms: number): Promise<unknown> {
+    const wait = async (): Promise<void> => {
+      await condition(() => done() || this.#slow || this.#persister.degraded)
+      if (!done()) await condition(done, wait_ms)
+    }
+    // The root scope may be cancelled by now, and a wait in it would end at once.
+    return CancellationScope.nonCancellable(wait)
   }
 
   #report(report: Report): void {
@@ -235,6 +258,8 @@ export class ThreadShell {
   }
 
   #setAlarms(plan: Next, handOver: boolean): void {
+    // The end of a local activity makes the loop look again, and may move the alarm: see LOAD_WAIT_MS.
+    if (this.#persister.quick) return
     this.#wake.set(plan.wake_at)
     // One long timer that is not moved by every run: cancelling and starting it again would cost events each time.
     // While something is written its end makes the loop look again, and an alarm would ring on and on.

@@ -16,6 +16,7 @@ import { forgetExecutions } from './forget.ts'
 import { ThreadUnavailable, type Delivered, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
 import { ambiguity } from './ambiguity.ts'
+import { freeIfStuck, openTask } from './stuck.ts'
 
 export type GatewayOptions = {
   client: Client
@@ -28,6 +29,8 @@ export type GatewayOptions = {
 const TRY_MS = 2_500
 /** What the SDK may take to tell of a deadline that has passed, which says more than ours. */
 const SDK_MS = 50
+/** How often a thread that does not answer is looked at (ms). */
+const LOOK_MS = 1_000
 const FIRST_BACKOFF_MS = 20
 const LAST_BACKOFF_MS = 500
 
@@ -41,6 +44,7 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
     // "not now" would stay. That a command is applied once is the ledger's work.
     const updateId = delivery_id ?? `${command.command_id ?? 'command'}/${randomUUID()}`
     let backoff = FIRST_BACKOFF_MS
+    let looked = 0
     for (let repeated = false; ; repeated = true) {
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
@@ -50,6 +54,11 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
         if (!ambiguity(error)) {
           if (error instanceof WorkflowUpdateFailedError) return { ...refusal(error), repeated, delivery_id: updateId }
           throw error
+        }
+        // Of all that may keep it from answering, this can be mended, and a later try finds it so.
+        if (Date.now() - looked >= LOOK_MS) {
+          looked = Date.now()
+          void free(ref).catch(() => undefined)
         }
         if (Date.now() + backoff >= deadline) {
           throw new ThreadUnavailable(
@@ -61,6 +70,13 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
         backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
       }
     }
+  }
+
+  async function free(ref: ThreadRef): Promise<void> {
+    await client.connection.withDeadline(Date.now() + TRY_MS, async () => {
+      const task = await openTask(client, workflowIdOf(ref))
+      if (task !== null) await freeIfStuck(client, task)
+    })
   }
 
   /** One send. The start in it finds the thread running, or starts it from the store; it needs to know nothing. */

@@ -9,6 +9,7 @@ import type { ThreadRef } from '../thread/ports.ts'
 import type { Reconciled, ThreadWorkflows } from '../thread/repair/ports.ts'
 import type { Snapshot } from '../thread/state.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, WAKE, workflowIdOf } from './names.ts'
+import { freeIfStuck, openTask } from './stuck.ts'
 
 const QUERY_MS = 5_000
 const RECONCILE_MS = 20_000
@@ -17,17 +18,28 @@ const PAGE = 100
 type ThreadAnswer = { event_seq: number; unstored_events: number; needs_reconcile: string | null } | { loading: true }
 type SnapshotAnswer = { snapshot: Snapshot; unstored_events: number; needs_reconcile: string | null } | { loading: true }
 
-/** The living threads as a repair meets them. One that does not answer in time is left to the next repair. */
+/** The living threads as a repair meets them. One that is at work, or does not answer in time, is left to the next repair. */
 export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): ThreadWorkflows {
   async function ask<T>(ref: ThreadRef, name: string): Promise<T | null> {
     try {
       const handle = client.workflow.getHandle(workflowIdOf(ref))
+      // A question that meets a task can make a history that does not replay: see `freeIfStuck`.
+      if (await isBusy(ref)) return null
       // One that has closed answers as well, from its history: what it knew when it closed.
       return await client.withDeadline(Date.now() + QUERY_MS, () => handle.query<T>(name))
     } catch (error) {
       if (isAway(error)) return null
       throw error
     }
+  }
+
+  /** Whether it has a task, and so is at work; one that is stuck in it is freed. */
+  function isBusy(ref: ThreadRef): Promise<boolean> {
+    return client.withDeadline(Date.now() + QUERY_MS, async () => {
+      const task = await openTask(client, workflowIdOf(ref))
+      if (task !== null) await freeIfStuck(client, task)
+      return task !== null
+    })
   }
 
   return {

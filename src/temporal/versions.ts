@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client'
-import proto from '@temporalio/proto'
 import { isAbsence, listExecutions, type Execution } from './executions.ts'
 import { TASK_QUEUE, type WorkerVersion } from './names.ts'
+import { resetToFirstTask } from './reset.ts'
 
 export type MoveOptions = {
   task_queue?: string
@@ -11,17 +11,14 @@ export type MoveOptions = {
 }
 
 const SILENCE_MS = 150_000
-const PAGE = 100
 /** Moved in one go; the next look takes the rest. */
 const AT_MOST = 500
 const WORKFLOW_TASK_QUEUE = 1
 const AUTO_UPGRADE = 2
 
 /**
- * Brings workflows of this deployment whose version has no worker any more to the current version. Each is reset to
- * its first task: what it was sent is given to it again, the thread is loaded from the store whatever it was handed, and
- * its ledger keeps apart what was applied already; so no other code replays its history. Returns how many were moved.
- * Throws what the engine throws.
+ * Brings workflows of this deployment whose version has no worker any more to the current version, each with a reset to
+ * its first task: no other code replays its history. Returns how many were moved. Throws what the engine throws.
  */
 export async function moveStranded(client: Client, version: WorkerVersion, options: MoveOptions = {}): Promise<number> {
   const { task_queue = TASK_QUEUE, stopped = () => false, silence_ms = SILENCE_MS } = options
@@ -53,17 +50,10 @@ export async function moveStranded(client: Client, version: WorkerVersion, optio
 
 /** A reset to the first task, on whatever version is the current one. */
 async function move(client: Client, workflowExecution: Execution): Promise<void> {
-  const first = await firstTask(client, workflowExecution)
-  // What has never run has nothing to replay.
-  if (first === null) return override(client, workflowExecution, { autoUpgrade: true, behavior: AUTO_UPGRADE })
-  const request = proto.temporal.api.workflowservice.v1.ResetWorkflowExecutionRequest.fromObject({
-    namespace: client.options.namespace,
-    workflowExecution,
+  const moved = await resetToFirstTask(client, workflowExecution, {
     reason: 'The version of its worker is gone.',
-    workflowTaskFinishEventId: first,
-    // All workers look at the same time: the second reset of one execution is none.
-    requestId: `move-${workflowExecution.runId}`,
-    postResetOperations: [
+    request_id: `move-${workflowExecution.runId}`,
+    then: [
       {
         updateWorkflowOptions: {
           workflowExecutionOptions: { versioningOverride: { autoUpgrade: true, behavior: AUTO_UPGRADE } },
@@ -72,22 +62,8 @@ async function move(client: Client, workflowExecution: Execution): Promise<void>
       },
     ],
   })
-  await client.workflowService.resetWorkflowExecution(request)
-}
-
-/** The number of the event that ends an execution's first task; null where none has ended. */
-async function firstTask(client: Client, execution: Execution): Promise<number | null> {
-  let token: Uint8Array | undefined
-  do {
-    const page = await client.workflowService.getWorkflowExecutionHistory({
-      ...{ namespace: client.options.namespace, execution, maximumPageSize: PAGE },
-      ...(token === undefined ? {} : { nextPageToken: token }),
-    })
-    const event = page.history?.events?.find(({ workflowTaskCompletedEventAttributes: done }) => done != null)
-    if (event !== undefined) return Number(event.eventId)
-    token = page.nextPageToken !== null && page.nextPageToken.length > 0 ? page.nextPageToken : undefined
-  } while (token !== undefined)
-  return null
+  // What has never run has nothing to replay.
+  if (!moved) await override(client, workflowExecution, { autoUpgrade: true, behavior: AUTO_UPGRADE })
 }
 
 /** Sets what decides on an execution's version instead of its worker; null: its worker decides. */

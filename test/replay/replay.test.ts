@@ -1,3 +1,4 @@
+import { WorkflowNotFoundError } from '@temporalio/client'
 import { Worker } from '@temporalio/worker'
 import type { temporal } from '@temporalio/proto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -67,3 +68,32 @@ test('every execution of a full life replays, and a changed workflow is caught',
   // The same histories against code that persists by another activity: a violation, if this test can see one.
   expect((await replay(all, code.replaceAll('.persist(', '.loadThread('))).length).toBeGreaterThan(0)
 })
+
+test('threads that were asked while they began replay too', async () => {
+  await engine.stopWorker()
+  const threads = Array.from({ length: 40 }, (_, index) => `asked-${String(index)}`)
+  const said = threads.map((thread) => engine.say(thread, 'hello'))
+  // The first task carries the query, is done as soon as it is answered, and the load may have ended just before.
+  const asked = threads.map((thread) =>
+    eventually(() => engine.client.workflow.getHandle(`default/${thread}`).query('thread').catch(unlessThere)),
+  )
+  await Promise.all(threads.map((thread) => eventually(() => exists(`default/${thread}`))))
+  await engine.startWorker()
+  await Promise.all([...(await Promise.all(said)).map((run_id) => engine.run(run_id)), ...asked])
+  const all = (await Promise.all(threads.map((thread) => histories(`default/${thread}`)))).flat()
+  expect(all.length).toBeGreaterThanOrEqual(threads.length)
+  expect(await replay(all, await bundleThreadWorkflow())).toEqual([])
+})
+
+async function exists(workflowId: string): Promise<true | undefined> {
+  return engine.client.workflow
+    .getHandle(workflowId)
+    .describe()
+    .then(() => true as const)
+    .catch(unlessThere)
+}
+
+function unlessThere(error: unknown): undefined {
+  if (error instanceof WorkflowNotFoundError) return undefined
+  throw error
+}

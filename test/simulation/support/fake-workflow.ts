@@ -186,7 +186,12 @@ export const defineSignal = (name: string) => ({ type: 'signal', name })
 export const defineUpdate = (name: string) => ({ type: 'update', name })
 export const defineQuery = (name: string) => ({ type: 'query', name })
 export const allHandlersFinished = (): boolean => here().handling === 0
-export const workflowInfo = () => ({ ...here().info, historyLength: here().historyLength, continueAsNewSuggested: false })
+export const workflowInfo = () => ({
+  ...here().info,
+  historyLength: here().historyLength,
+  continueAsNewSuggested: false,
+  unsafe: { isReplaying: false },
+})
 export const currentUpdateInfo = (): { id: string } | undefined => frames.getStore()?.update
 export const setCurrentDetails = (): void => undefined
 export function upsertSearchAttributes(attributes: unknown): void {

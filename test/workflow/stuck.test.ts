@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startSweep } from '../../src/temporal/sweep.ts'
+import { bundleThreadWorkflow } from '../../src/temporal/worker.ts'
+import { SABOTAGE, sabotaged } from '../replay/support/sabotage.ts'
+import { checkLog } from '../support/check-log.ts'
+import { eventually, startEngine, startTemporal, type Engine } from '../support/engine.ts'
+
+/** Threads whose history does not replay: here since other code than that which made it takes over. */
+let server: Awaited<ReturnType<typeof startTemporal>>
+beforeAll(async () => {
+  server = await startTemporal()
+})
+afterAll(async () => {
+  await server.remove()
+})
+
+/** A worker with this checkout's code lives first, then one with code that no history of before agrees with. */
+async function stuck(queue: string, first: (engine: Engine) => Promise<void>): Promise<Engine> {
+  const change = SABOTAGE.find(({ what }) => what === 'operators are told nothing')
+  if (change === undefined) throw new Error('there is no such change')
+  const common = { address: server.address, cli: server.cli, task_queue: queue }
+  const before = await startEngine(common)
+  await first(before)
+  await before.stopWorker()
+  const workflow_code = sabotaged(await bundleThreadWorkflow(), change)
+  const after = await startEngine({ ...common, store: before.store, workflow_code })
+  return Object.assign(after, { close: () => closeBoth(after, before) })
+}
+
+async function closeBoth(after: Engine, before: Engine): Promise<void> {
+  await after.stopWorker()
+  await after.client.connection.close()
+  await before.close()
+}
+
+describe('a thread whose history does not replay', () => {
+  test('is freed by the next command, which is applied once', async () => {
+    let run_id = ''
+    let tool_call_id = ''
+    const engine = await stuck('by-command', async (before) => {
+      run_id = await before.say('asked', '/tool send_email {"to":"a@example.org","subject":"s"}')
+      const { waiting } = await before.run(run_id, ({ status }) => status === 'waiting')
+      tool_call_id = waiting?.tickets[0]?.tool_call_id ?? ''
+    })
+    try {
+      await engine.send('asked', { type: 'decision', action: 'resume', tool_call_id })
+      expect((await engine.run(run_id)).termination).toEqual({ type: 'natural_end' })
+      const log = await engine.log('asked')
+      checkLog(log)
+      expect(log.filter(({ kind }) => kind === 'MailboxDecisionReceived')).toHaveLength(1)
+      expect(log.filter(({ kind }) => kind === 'ToolCallDone')).toHaveLength(1)
+    } finally {
+      await engine.close()
+    }
+  }, 60_000)
+
+  test('keeps what it was sent by the command line meanwhile', async () => {
+    const engine = await stuck('by-signal', async (before) => {
+      await before.run(await before.say('signalled', 'hello'))
+    })
+    try {
+      const handle = engine.client.workflow.getHandle('default/signalled')
+      await handle.signal('submit', { mode: 'queue', messages: [{ role: 'user', content: 'by signal' }] })
+      await eventually(async () => {
+        const { raw } = await handle.describe()
+        return (raw.pendingWorkflowTask?.attempt ?? 0) > 1 ? true : undefined
+      })
+      await engine.run(await engine.say('signalled', 'by update'))
+      const log = await engine.log('signalled')
+      checkLog(log)
+      const said = (await engine.messages('signalled')).filter(({ role }) => role === 'user').map(({ content }) => content)
+      expect(said.sort()).toEqual(['by signal', 'by update', 'hello'])
+    } finally {
+      await engine.close()
+    }
+  }, 60_000)
+
+  test('is freed by the sweep where it has something to do', async () => {
+    let run_id = ''
+    const engine = await stuck('by-sweep', async (before) => {
+      run_id = await before.say('alone', '/slow 20000\none two three')
+      await before.run(run_id, ({ status }) => status === 'running')
+    })
+    const stop = startSweep({
+      ...{ store: engine.store, client: engine.client, interval_ms: 500, task_queue: 'by-sweep' },
+      log: { warn: () => undefined, info: () => undefined },
+    })
+    try {
+      // The step was begun by a worker that is gone; whoever takes it over begins it anew.
+      const attempts = async (): Promise<number> =>
+        (await engine.log('alone')).filter(({ kind, run_id: of }) => kind === 'RunRescheduled' && of === run_id).length
+      await eventually(async () => ((await attempts()) > 0 ? true : undefined), 40_000)
+      await engine.send('alone', { type: 'interrupt', mode: 'graceful', queue: 'keep' })
+      expect((await engine.run(run_id)).termination).toEqual({ type: 'cancelled' })
+      checkLog(await engine.log('alone'))
+    } finally {
+      await stop()
+      await engine.close()
+    }
+  }, 90_000)
+
+  test('costs time and nothing else where threads are asked again and again', async () => {
+    const engine = await startEngine({
+      ...{ address: server.address, cli: server.cli, task_queue: 'asked', settings: { continue_as_new_every: 4 } },
+    })
+    try {
+      const threads = ['pestered-0', 'pestered-1', 'pestered-2']
+      let asked = 0
+      await Promise.all(
+        threads.map(async (thread) => {
+          let over = false
+          const handle = engine.client.workflow.getHandle(`default/${thread}`)
+          // While it is stuck it does not answer, and at first it is not there.
+          const pester = async (): Promise<void> => {
+            while (!over) {
+              const answers = await handle.query('thread').then(
+                () => 1,
+                () => 0,
+              )
+              asked += answers
+            }
+          }
+          const live = async (): Promise<void> => {
+            for (let round = 0; round < 6; round++) {
+              await engine.run(await engine.say(thread, '/tool get_weather {"city":"Oslo"}'))
+              await engine.say(thread, 'one')
+              await engine.run(await engine.say(thread, 'two'))
+            }
+          }
+          await Promise.all([live().finally(() => (over = true)), pester(), pester()])
+        }),
+      )
+      expect(asked).toBeGreaterThan(100)
+      for (const thread of threads) checkLog(await engine.log(thread))
+    } finally {
+      await engine.close()
+    }
+  }, 120_000)
+})
