@@ -10,7 +10,7 @@ export type ResetOptions = {
   /** Of several resets with one id only the first counts: all processes look at the same time. */
   request_id: string
   /** What else is to be changed with it, as the server's API words it. */
-  then?: object[]
+  operations?: object[]
 }
 
 /**
@@ -21,14 +21,14 @@ export type ResetOptions = {
 export async function resetToFirstTask(
   client: Client,
   workflowExecution: Execution,
-  { reason, request_id, then = [] }: ResetOptions,
+  { reason, request_id, operations = [] }: ResetOptions,
 ): Promise<boolean> {
   const first = await firstTask(client, workflowExecution)
   if (first === null) return false
   const { namespace } = client.options
   const request = proto.temporal.api.workflowservice.v1.ResetWorkflowExecutionRequest.fromObject({
     ...{ namespace, workflowExecution, reason, requestId: request_id, workflowTaskFinishEventId: first },
-    postResetOperations: then,
+    postResetOperations: operations,
   })
   await client.workflowService.resetWorkflowExecution(request)
   return true

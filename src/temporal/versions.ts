@@ -53,7 +53,7 @@ async function move(client: Client, workflowExecution: Execution): Promise<void>
   const moved = await resetToFirstTask(client, workflowExecution, {
     reason: 'The version of its worker is gone.',
     request_id: `move-${workflowExecution.runId}`,
-    then: [
+    operations: [
       {
         updateWorkflowOptions: {
           workflowExecutionOptions: { versioningOverride: { autoUpgrade: true, behavior: AUTO_UPGRADE } },
