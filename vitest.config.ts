@@ -2,7 +2,10 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests of workflows drive a real Temporal server; tests of the program start real processes. */
 const ENGINE = ['test/workflow/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/replay/**/*.test.ts', 'test/timers/**/*.test.ts']
+/** They measure how soon something happens, and so run alone. */
+const TIMED = ['test/e2e/interrupt.test.ts']
 const PROGRAM = [
+  ...TIMED,
   'test/program/**/*.test.ts',
   'test/chaos/**/*.test.ts',
   'test/faults/**/*.test.ts',
@@ -30,7 +33,14 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...ENGINE, ...PROGRAM] } },
       {
         extends: true,
-        test: { name: 'engine', include: ENGINE, setupFiles: ['test/support/quiet-sdk.ts'], ...SEQUENTIAL, testTimeout: 60_000 },
+        // Two at a time: most of them wait, for the server to delete or for a worker to be missed.
+        test: {
+          name: 'engine',
+          include: ENGINE,
+          exclude: TIMED,
+          setupFiles: ['test/support/quiet-sdk.ts'],
+          testTimeout: 60_000,
+        },
       },
       {
         extends: true,

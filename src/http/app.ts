@@ -1,4 +1,4 @@
-import express, { type Express, type RequestHandler } from 'express'
+import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
 import helmet from 'helmet'
 import { groupBy } from './group.ts'
 import { authenticate, contextOf } from './middleware/authenticate.ts'
@@ -7,7 +7,7 @@ import { errorMiddleware, notFound } from './middleware/errors.ts'
 import { jsonBody } from './middleware/json-body.ts'
 import { noteStream, observeRequests } from './middleware/observe.ts'
 import { otherMethods } from './middleware/other-methods.ts'
-import { createContext, type HttpOptions } from './options.ts'
+import { createContext, type HttpContext, type HttpOptions } from './options.ts'
 import { readInput } from './read-input.ts'
 import { sendResponse } from './response.ts'
 import type { Route } from './route.ts'
@@ -74,36 +74,44 @@ const neverCached: RequestHandler = (_req, res, next) => {
 
 function handler(route: Route): RequestHandler {
   return async (req, res) => {
-    const context = contextOf(res)
-    const gone = new AbortController()
-    res.on('close', () => {
-      if (!res.writableFinished) gone.abort()
-    })
-    const response = await route.handle(context, readInput(route, req, gone.signal))
-    if (gone.signal.aborted) return
-    const open = response.kind === 'stream' || response.kind === 'lines'
-    if (open && req.method === 'HEAD') {
-      gone.abort()
-      res
-        .status(200)
-        .type(response.kind === 'lines' ? response.type : 'text/event-stream')
-        .end()
-      return
-    }
-    if (!open) {
-      sendResponse(res, response)
-      return
-    }
-    noteStream(res)
-    const leave = context.streams.enter(context.tenant)
-    const watch = watchReader(context)
+    const shared = contextOf(res)
+    const context = { ...shared, place: shared.streams.place(shared.tenant) }
     try {
-      if (response.kind === 'lines') await writeLines(res, response, { ...context, closing: watch.signal })
-      else await response.run(openSse(res, response.headers ?? {}, context.limits, watch.signal))
+      await answer(route, context, req, res)
     } finally {
-      watch.stop()
-      leave()
-      res.end()
+      context.place.leave()
     }
+  }
+}
+
+async function answer(route: Route, context: HttpContext, req: Request, res: Response): Promise<void> {
+  const gone = new AbortController()
+  res.on('close', () => {
+    if (!res.writableFinished) gone.abort()
+  })
+  const response = await route.handle(context, readInput(route, req, gone.signal))
+  if (gone.signal.aborted) return
+  const open = response.kind === 'stream' || response.kind === 'lines'
+  if (open && req.method === 'HEAD') {
+    gone.abort()
+    res
+      .status(200)
+      .type(response.kind === 'lines' ? response.type : 'text/event-stream')
+      .end()
+    return
+  }
+  if (!open) {
+    sendResponse(res, response)
+    return
+  }
+  context.place.take()
+  noteStream(res)
+  const watch = watchReader(context)
+  try {
+    if (response.kind === 'lines') await writeLines(res, response, { ...context, closing: watch.signal })
+    else await response.run(openSse(res, response.headers ?? {}, context.limits, watch.signal))
+  } finally {
+    watch.stop()
+    res.end()
   }
 }

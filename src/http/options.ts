@@ -7,7 +7,7 @@ import type { Json } from '../thread/json.ts'
 import type { RequestWatch, SeenRequest } from './middleware/observe.ts'
 import { createRateLimit, type RateLimit } from './rate-limit.ts'
 import { allowNetworks, type AllowedNetworks } from '../webhooks/addresses.ts'
-import { createStreamCount, type StreamCount } from './streams/count.ts'
+import { createStreamCount, type StreamCount, type StreamPlace } from './streams/count.ts'
 import { createHeads, type Heads } from './streams/heads.ts'
 import { createTurns, type Turns } from './streams/turns.ts'
 
@@ -138,6 +138,8 @@ export type HttpContext = {
   limits: HttpLimits
   agents: () => readonly AgentSummary[]
   streams: StreamCount
+  /** For this request's stream. */
+  place: StreamPlace
   heads: Heads
   turns: Turns
   /** The process was told to stop and still serves. */
@@ -149,6 +151,7 @@ export type HttpContext = {
 export function createContext(options: HttpOptions, closing: AbortSignal): HttpContext {
   const { agents, tenant = 'default' } = options
   const limits = { ...DEFAULT_LIMITS, ...options.limits }
+  const streams = createStreamCount(limits.streams, limits.streams_per_tenant)
   return {
     store: options.store,
     gateway: options.gateway,
@@ -169,7 +172,8 @@ export function createContext(options: HttpOptions, closing: AbortSignal): HttpC
     webhook_networks: options.webhook_networks ?? allowNetworks([]),
     limits,
     agents: typeof agents === 'function' ? agents : () => agents,
-    streams: createStreamCount(limits.streams, limits.streams_per_tenant),
+    streams,
+    place: streams.place(tenant),
     heads: createHeads(options.store, limits.poll_ms, closing),
     turns: createTurns(),
     leaving: false,

@@ -7,7 +7,9 @@ testMatrix({
   toxic_ms: 2_000,
   at_rest_within_ms: 30_000,
   cells: [
-    ...each(['reset', 'half_open', 'outage']),
+    ...each(['half_open', 'outage']),
+    { on: ['api-temporal', 'worker-postgres'], trouble: 'reset' },
+    { on: ['worker-temporal', 'api-postgres'], trouble: 'reset' },
     { on: ['api-postgres', 'worker-postgres'], trouble: 'forgotten' },
     ...['latency', 'slow_close', 'bandwidth'].map((trouble) => ({ on: LINKS, trouble })),
   ],

@@ -121,7 +121,7 @@ describe('a thread whose history does not replay', () => {
             }
           }
           const live = async (): Promise<void> => {
-            for (let round = 0; round < 6; round++) {
+            for (let round = 0; round < 3; round++) {
               await engine.run(await engine.say(thread, '/tool get_weather {"city":"Oslo"}'))
               await engine.say(thread, 'one')
               await engine.run(await engine.say(thread, 'two'))

@@ -20,7 +20,7 @@ export function listen(context: HttpContext, thread_id: string, gone: AbortSigna
   }
 }
 
-/** Throws `too_many_streams`. Asked before anything is done for a stream's sake. */
-export function checkStreams(context: HttpContext): void {
-  context.streams.check(context.tenant)
+/** Throws `too_many_streams`. Before anything is done for a stream's sake, so that nothing is done for one too many. */
+export function checkStreams({ place }: HttpContext): void {
+  place.take()
 }

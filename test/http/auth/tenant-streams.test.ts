@@ -3,6 +3,8 @@ import { expectProblem } from '../support/client.ts'
 import { startGuarded, type Guarded } from '../support/guarded.ts'
 import { scenes } from '../support/threads.ts'
 
+const SLOW = { role: 'user', content: '/slow 2000\none two three' }
+
 let service: Guarded
 beforeAll(async () => {
   service = await startGuarded({}, { limits: { streams: 6, streams_per_tenant: 3 } })
@@ -41,4 +43,19 @@ it('a tenant has so many streams in a process, whoever of it opens them, and tak
 
   for (const stream of [...open, ...others]) stream.close()
   await expect.poll(async () => (await one.stream('GET', path)).response.status).toBe(200)
+})
+
+it('of runs that are submitted at once not more are followed either', async () => {
+  const own = await startGuarded({}, { limits: { streams_per_tenant: 3 } })
+  try {
+    const one = own.as((await own.key('user', { tenant: 'acme' })).headers)
+    const threads = await Promise.all([1, 2, 3, 4, 5, 6].map(() => scenes(one).thread()))
+    const streams = await Promise.all(
+      threads.map((thread_id) => one.stream('POST', '/v1/runs', { agent_id: 'default', thread_id, messages: [SLOW] })),
+    )
+    expect(streams.map(({ response }) => response.status).sort()).toEqual([200, 200, 200, 429, 429, 429])
+    for (const stream of streams) stream.close()
+  } finally {
+    await own.close()
+  }
 })
