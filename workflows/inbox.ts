@@ -2,17 +2,23 @@ import { currentUpdateInfo, workflowInfo } from '@temporalio/workflow'
 import type { Context } from '../src/thread/command.ts'
 import { react } from '../src/thread/decide.ts'
 import type { Report } from '../src/thread/ports.ts'
-import { receive, type Via } from '../src/thread/receive.ts'
-import type { Answer } from '../src/thread/reply.ts'
+import { receive, turnAway, type Via } from '../src/thread/receive.ts'
+import type { Answer, Rejection } from '../src/thread/reply.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 
 /** One thing that has come in: a command from outside, or an effect's report. */
-export type Input = (
-  { kind: 'command'; type: string; raw: unknown; via: Via; delivery_id: string } | { kind: 'report'; report: Report }
-) & {
-  /** The execution that it came to, where that was an earlier one: it gives the ids of what the input creates. */
-  from?: Execution
-}
+export type Input = CommandInput | ({ kind: 'report'; report: Report } & Origin)
+export type CommandInput = {
+  kind: 'command'
+  type: string
+  raw: unknown
+  via: Via
+  delivery_id: string
+  /** It was refused with this before the thread was there. */
+  turned_away?: Rejection
+} & Origin
+/** The execution that it came to, where that was an earlier one: it gives the ids of what the input creates. */
+type Origin = { from?: Execution }
 type Execution = { run_id: string; started_at: number }
 
 /**
@@ -24,7 +30,7 @@ export class Inbox {
   #inputs: Input[] = []
   #signals = 0
 
-  command(type: string, raw: unknown, via: Via): Input {
+  command(type: string, raw: unknown, via: Via): CommandInput {
     // Both names are the same when the history is replayed, the task is done again, or the workflow is reset.
     const delivery_id =
       via === 'update'
@@ -78,6 +84,8 @@ function apply(state: ThreadState, input: Input): { state: ThreadState; answer: 
   if (input.kind === 'report')
     return { state: react(state, input.report, contextOf(`event-${String(state.event_seq)}`, input.from)), answer: null }
   const context = { ...contextOf(input.delivery_id, input.from), delivery_id: input.delivery_id }
+  if (input.turned_away !== undefined)
+    return { state: turnAway(state, input.type, input.raw, input.turned_away, context), answer: null }
   return receive(state, input.type, input.raw, input.via, context)
 }
 

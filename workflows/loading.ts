@@ -26,9 +26,11 @@ const patient = proxyActivities<Pick<ThreadActivities, 'loadThread'>>({
 
 /** The thread as the store has it; null if it was deleted. Waits for the store as long as it takes; `slow`: it will take. */
 export async function loadState(ref: LoadInput, slow: () => void): Promise<ThreadState | null> {
-  const loaded = await quick.loadThread(ref).catch(() => {
+  const { runId, originalExecutionRunId } = workflowInfo()
+  const input = runId === originalExecutionRunId ? ref : { ...ref, all_commands: true }
+  const loaded = await quick.loadThread(input).catch(() => {
     slow()
-    return patient.loadThread(ref)
+    return patient.loadThread(input)
   })
   return loaded.status === 'deleted' ? null : fromStore(ref, loaded)
 }

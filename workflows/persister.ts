@@ -35,6 +35,7 @@ export class Persister {
   written = 0
   #write: { batch: ThreadBatch; inputs: number; result: PersistResult | null } | null = null
   #lastWriteAt = -1
+  #inTask = false
   readonly #inbox: Inbox
   readonly #notify: () => void
 
@@ -54,7 +55,7 @@ export class Persister {
 
   /** A local activity writes: the task that goes on hears its end. */
   get quick(): boolean {
-    return this.#write !== null && !this.degraded
+    return this.#inTask
   }
 
   /** Something is being written, or was in the workflow task that is going on. */
@@ -97,13 +98,17 @@ export class Persister {
     // A normal activity's input stands in the history and must stay below what ends a workflow; a local one's does not.
     while (!this.degraded || jsonSize(batch) > MAX_ACTIVITY_INPUT_BYTES) {
       try {
+        this.#inTask = true
         const result = await (this.degraded ? large : quick).persist(batch)
+        this.#inTask = false
         this.degraded = false
         return result
       } catch {
-        if (this.degraded) await sleep('1s')
+        this.#inTask = false
+        const again = this.degraded
         this.degraded = true
         this.#notify()
+        if (again) await sleep('1s')
       }
     }
     const result = await patient.persist(batch)

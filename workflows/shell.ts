@@ -10,7 +10,7 @@ import type { ThreadState } from '../src/thread/state.ts'
 import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
 import { Effects } from './effects.ts'
-import { Inbox, type Input } from './inbox.ts'
+import { Inbox, type CommandInput, type Input } from './inbox.ts'
 import { beginsAgain, canTravel, loadState, startOver, type ThreadInput } from './loading.ts'
 import { Persister } from './persister.ts'
 import { SearchAttributes } from './search-attributes.ts'
@@ -112,14 +112,14 @@ export class ThreadShell {
     if (this.#state === null || only_if_behind || !mustAdopt(this.#state, last_seq)) return this.#reconciled(false)
     this.#doubted = true
     this.#changed = true
-    await this.#untilOrSlow(() => !this.#doubted, ADOPT_WAIT_MS)
+    await this.#untilOrSlow(() => !this.#doubted || this.#deleted, ADOPT_WAIT_MS)
     return this.#reconciled(!this.#doubted)
   }
 
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
   async run({ state, inputs = [], handed_over }: ThreadInput): Promise<void> {
     this.#inbox.carryOn(inputs)
-    const again = (state !== undefined || handed_over === true) && beginsAgain()
+    const again = beginsAgain()
     if (state !== undefined && !again) this.#enter(fromPredecessor(state))
     else await this.#load(handed_over === true && !again ? undefined : { type: 'loaded' })
     if (this.#state !== null) await this.#loop()
@@ -218,23 +218,24 @@ export class ThreadShell {
     return { ...answer, degraded: this.#persister.degraded }
   }
 
-  async #answerOnceLoaded(input: Input): Promise<Answer> {
+  async #answerOnceLoaded(input: CommandInput): Promise<Answer> {
     let answer: Answer | null = null
     const waiting = { input, answered: (given: Answer) => void (answer = given) }
     this.#early.push(waiting)
     await this.#untilOrSlow(() => answer !== null || this.#deleted, LOAD_WAIT_MS)
     if (answer !== null) return answer
-    this.#early.splice(this.#early.indexOf(waiting), 1) // it is refused, so it must not be applied later
     const rejection = this.#deleted
       ? reject('thread_deleted', 'This thread was deleted.')
       : reject('store_unavailable', 'The thread could not be loaded in time; nothing was applied, so send the command again.')
+    // It is refused, so it must not be applied later, be it that the engine brings it again.
+    this.#early[this.#early.indexOf(waiting)] = { input: { ...input, turned_away: rejection } }
     return { ok: false, rejection, event_seq: 0, replayed: false, degraded: false }
   }
 
   /** Waits for what follows from a load; if the store is away, so long and not longer. */
   #untilOrSlow(done: () => boolean, wait_ms: number): Promise<unknown> {
     const wait = async (): Promise<void> => {
-      await condition(() => done() || this.#slow || this.#persister.degraded)
+      await condition(() => done() || this.#slow || (this.#persister.degraded && !this.#persister.quick))
       if (!done()) await condition(done, wait_ms)
     }
     // The root scope may be cancelled by now, and a wait in it would end at once.

@@ -90,12 +90,26 @@ async function load(tx: Tx, ref: LoadInput, now: number): ReturnType<EngineRows[
     .select(['command_id', 'body_hash', 'at', 'reply'])
     .where('tenant', '=', ref.tenant)
     .where('thread_id', '=', ref.thread_id)
-    .where('at', '>=', now - LEDGER_AGE_MS)
+    .where('at', '>=', ref.all_commands === true ? 0 : now - LEDGER_AGE_MS)
     .orderBy('at', 'desc')
     .orderBy('command_id', 'desc')
     .limit(LEDGER_SIZE)
     .execute()
-  return { status: 'loaded', ...thread, snapshot: stored?.snapshot ?? null, ledger: newest(ledger).reverse() }
+  const brought = ref.all_commands === true ? lightened(ledger, now) : newest(ledger)
+  return { status: 'loaded', ...thread, snapshot: stored?.snapshot ?? null, ledger: brought.reverse() }
+}
+
+/**
+ * All entries, as if they were of now, so that none is forgotten before the engine has brought everything again. What
+ * is too much to bring along loses its answer: nobody waits for it any more.
+ */
+function lightened(ledger: LedgerEntry[], now: number): LedgerEntry[] {
+  const whole = newest(ledger).length
+  return ledger.map((entry, index) => ({
+    ...entry,
+    at: Math.max(entry.at, now - LEDGER_AGE_MS / 2),
+    reply: index < whole ? entry.reply : { ok: true, outcome: {}, event_seq: 0 },
+  }))
 }
 
 /** The first entries that fit into what a thread may bring along. */

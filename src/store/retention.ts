@@ -81,7 +81,12 @@ export async function pruneCommands(database: Database, tenant: string, before: 
   const { numAffectedRows } = await database.transaction((tx) =>
     sql`
       delete from weft.commands where ctid in (
-        select ctid from weft.commands where tenant = ${tenant} and at < ${before}::bigint limit ${limit}::int)`.execute(tx),
+        select c.ctid from weft.commands c
+        where c.tenant = ${tenant} and c.at < ${before}::bigint and not exists (
+          select from weft.threads t
+          where t.tenant = c.tenant and t.id = c.thread_id and t.deleted_at is null
+            and (t.status <> 'idle' or t.updated_at >= ${before}::bigint))
+        limit ${limit}::int)`.execute(tx),
   )
   return Number(numAffectedRows ?? 0)
 }

@@ -16,7 +16,7 @@ import { forgetExecutions } from './forget.ts'
 import { ThreadUnavailable, type Delivered, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
 import { ambiguity } from './ambiguity.ts'
-import { freeIfStuck, openTask } from './stuck.ts'
+import { freeIfStuck, lookAt } from './stuck.ts'
 
 export type GatewayOptions = {
   client: Client
@@ -74,7 +74,7 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
 
   async function free(ref: ThreadRef): Promise<void> {
     await client.connection.withDeadline(Date.now() + TRY_MS, async () => {
-      const task = await openTask(client, workflowIdOf(ref))
+      const { task } = await lookAt(client, workflowIdOf(ref))
       if (task !== null) await freeIfStuck(client, task)
     })
   }

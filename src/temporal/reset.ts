@@ -7,7 +7,7 @@ const PAGE = 100
 export type ResetOptions = {
   /** What operators read in its history. */
   reason: string
-  /** Of several resets with one id only the first counts: all processes look at the same time. */
+  /** A repeat with this id makes no second execution, as long as the first that it made is the latest. */
   request_id: string
   /** What else is to be changed with it, as the server's API words it. */
   operations?: object[]
@@ -15,8 +15,8 @@ export type ResetOptions = {
 
 /**
  * Begins an execution anew with its first task: what it was sent is given to it again, the thread is loaded from the
- * store whatever it was handed, and its ledger keeps apart what was applied already; so no code replays its history.
- * False where no task of it was ever done: there is nothing to begin anew. Throws what the engine throws.
+ * store whatever it was handed, with all its commands, and these keep apart what was applied and what was refused; so no
+ * code replays its history. False where no task of it was ever done: there is nothing to begin anew. Throws what the engine throws.
  */
 export async function resetToFirstTask(
   client: Client,

@@ -9,7 +9,7 @@ import type { ThreadRef } from '../thread/ports.ts'
 import type { Reconciled, ThreadWorkflows } from '../thread/repair/ports.ts'
 import type { Snapshot } from '../thread/state.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, WAKE, workflowIdOf } from './names.ts'
-import { freeIfStuck, openTask } from './stuck.ts'
+import { freeIfStuck, lookAt } from './stuck.ts'
 
 const QUERY_MS = 5_000
 const RECONCILE_MS = 20_000
@@ -36,7 +36,7 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
   /** Whether it has a task, and so is at work; one that is stuck in it is freed. */
   function isBusy(ref: ThreadRef): Promise<boolean> {
     return client.withDeadline(Date.now() + QUERY_MS, async () => {
-      const task = await openTask(client, workflowIdOf(ref))
+      const { task } = await lookAt(client, workflowIdOf(ref))
       if (task !== null) await freeIfStuck(client, task)
       return task !== null
     })
@@ -54,7 +54,7 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
       if (answer === null || 'loading' in answer || answer.unstored_events > 0 || answer.needs_reconcile !== null) return null
       return answer.snapshot
     },
-    isRunning: (ref) => client.withDeadline(Date.now() + QUERY_MS, () => isRunning(client, workflowIdOf(ref))),
+    isRunning: async (ref) => (await client.withDeadline(Date.now() + QUERY_MS, () => lookAt(client, workflowIdOf(ref)))).running,
     wake: (ref) => wakeIfGone(client, ref, task_queue),
     async reconcile(ref, last_seq, only_if_behind = false) {
       try {
@@ -84,9 +84,11 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
   }
 }
 
-/** Starts a thread's workflow where there is none; true if it did. */
+/** Starts a thread's workflow where there is none; true if it did. One that is stuck is freed. */
 export async function wakeIfGone(client: Client, ref: ThreadRef, task_queue: string): Promise<boolean> {
-  if (await isRunning(client, workflowIdOf(ref))) return false
+  const { running, task } = await lookAt(client, workflowIdOf(ref))
+  if (task !== null) await freeIfStuck(client, task)
+  if (running) return false
   await client.workflow.signalWithStart(THREAD_WORKFLOW, {
     ...startOptions(ref, task_queue),
     args: [],
@@ -94,15 +96,6 @@ export async function wakeIfGone(client: Client, ref: ThreadRef, task_queue: str
     signalArgs: [{}],
   })
   return true
-}
-
-async function isRunning(client: Client, workflowId: string): Promise<boolean> {
-  try {
-    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING'
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false
-    throw error
-  }
 }
 
 function isAway(error: unknown): boolean {

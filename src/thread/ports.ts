@@ -17,8 +17,11 @@ export interface ThreadActivities {
 }
 
 export type ThreadRef = { tenant: string; thread_id: string }
-/** `epoch`: the caller's own, which the store may have forgotten. */
-export type LoadInput = ThreadRef & { epoch?: number }
+/**
+ * `epoch`: the caller's own, which the store may have forgotten. `all_commands`: not only the last day's, for an
+ * execution that is given once more whatever it was ever sent.
+ */
+export type LoadInput = ThreadRef & { epoch?: number; all_commands?: boolean }
 
 /**
  * Loading takes the next epoch under a lock, so that an earlier life of the thread can write no more. A thread the

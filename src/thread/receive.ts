@@ -32,7 +32,7 @@ function apply(state: ThreadState, type: CommandType, command: Command, via: Via
   const command_id = command.command_id ?? ownId(command) ?? context.delivery_id
   const body_hash = hashBody(command)
   const names = [command_id, alias(command, command_id)].filter((name) => name !== undefined)
-  const before = names.map((name) => state.ledger.find((entry) => entry.command_id === name)).find((entry) => entry !== undefined)
+  const before = entryOf(state, [...names, context.delivery_id])
   if (before !== undefined) return replay(state, before, body_hash, type, via, context)
   if (state.needs_reconcile !== null) {
     const text = `The store is behind this thread (${state.needs_reconcile}); restore it or reconcile the thread first.`
@@ -43,14 +43,41 @@ function apply(state: ThreadState, type: CommandType, command: Command, via: Via
   if (isRejection(decision.result)) {
     const named = command_id === context.delivery_id ? null : (command_id ?? null)
     const refused = refuse(state, type, named, decision.result, via, context)
-    // An id that names a thing, not the request, must not keep a refusal that is only true now.
-    if (command_id === undefined || command.command_id === undefined || TRANSIENT.has(decision.result.code)) return refused
-    return { ...refused, state: remember(refused.state, command_id, body_hash, replyOf(refused.answer), context.now) }
+    // An id that names a thing, not the request, must not keep a refusal that is only true now; the delivery's own does.
+    const lasting = command_id !== undefined && command.command_id !== undefined && !TRANSIENT.has(decision.result.code)
+    return keepRefusal(refused, lasting ? command_id : context.delivery_id, body_hash, context)
   }
   const reply: Reply = { ok: true, outcome: decision.result, event_seq: decision.state.event_seq }
   const counted = { ...decision.state, commands: decision.state.commands + 1 }
   const remembered = names.reduce((next, name) => remember(next, name, body_hash, reply, context.now), counted)
   return { state: remembered, answer: answer(reply, false) }
+}
+
+/**
+ * A command that was refused before the thread was loaded, with this answer. Whoever sent it was told that nothing was
+ * applied, so it must not be when the engine brings it again, as it does after a reset.
+ */
+export function turnAway(state: ThreadState, type: string, raw: unknown, rejection: Rejection, context: Context): ThreadState {
+  const known = COMMAND_TYPES.find((option) => option === type)
+  const parsed = known === undefined ? null : parseCommand(known, raw)
+  if (parsed === null || !parsed.ok || entryOf(state, [context.delivery_id]) !== undefined) return state
+  const refused = { state, answer: answer({ ok: false, rejection, event_seq: state.event_seq }, false) }
+  return keepRefusal(refused, context.delivery_id, hashBody(parsed.value), context).state
+}
+
+function entryOf(state: ThreadState, names: readonly (string | undefined)[]): LedgerEntry | undefined {
+  return names
+    .filter((name) => name !== undefined && name !== '')
+    .map((name) => state.ledger.find((entry) => entry.command_id === name))
+    .find((entry) => entry !== undefined)
+}
+
+/** The same delivery gets the same refusal, also in a task that is done again and after a reset. */
+function keepRefusal(refused: Received, name: string | undefined, body_hash: string, context: Context): Received {
+  if (name === undefined || name === '' || refused.state.needs_reconcile !== null) return refused
+  // As with events of refusals: a flood of them while the store is away must not fill the workflow.
+  if (name === context.delivery_id && refused.state.unstored.bytes > 2 * MAX_OUTBOX_BYTES) return refused
+  return { ...refused, state: remember(refused.state, name, body_hash, replyOf(refused.answer), context.now) }
 }
 
 /** A durable submit's run is named after its message, so its repeat is known by the message under whatever command id it comes. */

@@ -21,6 +21,10 @@ export function persistContract(store: () => Store): void {
       const loaded = await store().engine.load(ref)
       expect(loaded).toMatchObject({ epoch: epoch + 1, last_seq: 2, snapshot })
       expect(loaded.status === 'loaded' && loaded.ledger.map((one) => one.command_id)).toEqual(['first', 'second'])
+      // An execution that is given everything once more must know all of it, as of now.
+      const all = await store().engine.load({ ...ref, all_commands: true })
+      expect(all.status === 'loaded' && all.ledger.map((one) => one.command_id)).toEqual(['old', 'first', 'second'])
+      expect(all.status === 'loaded' && all.ledger.every(({ at }) => at > now - 13 * 3_600_000)).toBe(true)
       expect(await store().engine.findCommand(ref, 'old')).toEqual(ledger[0])
       expect(await store().engine.findCommand(ref, 'none')).toBeNull()
     })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { LEDGER_SIZE, MAX_CONTENT_BYTES } from '../../src/thread/limits.ts'
 import { UNDECODABLE } from '../../src/thread/parse.ts'
-import { receive, type Via } from '../../src/thread/receive.ts'
+import { receive, turnAway, type Via } from '../../src/thread/receive.ts'
 import { Given } from './given.ts'
 
 function send(thread: Given, type: string, raw: unknown, via: Via = 'update') {
@@ -46,6 +46,33 @@ describe('the ledger', () => {
     })
     thread.state = { ...thread.state, unstored: { ...thread.state.unstored, bytes: 0 } }
     expect(send(thread, 'submit', submit('hi', { command_id: 'c1' }))).toMatchObject({ ok: true })
+  })
+
+  test('the same delivery gets its refusal again, whatever it was for, and another delivery does not', () => {
+    const thread = new Given()
+    const deliver = (delivery_id: string, type: string, raw: object) => {
+      const received = receive(thread.state, type, raw, 'update', { ...thread.context(), delivery_id })
+      thread.state = received.state
+      return received.answer
+    }
+    const refused = deliver('d1', 'interrupt', {})
+    expect(refused).toMatchObject({ ok: false, rejection: { code: 'nothing_to_interrupt' } })
+    deliver('d2', 'submit', submit('hi'))
+    // The engine brings it once more: whoever sent it was told that nothing was done.
+    expect(deliver('d1', 'interrupt', {})).toEqual({ ...refused, replayed: true })
+    expect(thread.run().record.status).toBe('running')
+    expect(deliver('d3', 'interrupt', {})).toMatchObject({ ok: true })
+  })
+
+  test('what was turned away before the thread was there is refused when it comes again', () => {
+    const thread = new Given()
+    const rejection = { code: 'store_unavailable', message: 'not now' } as const
+    const raw = submit('hi', { command_id: 'c1' })
+    thread.state = turnAway(thread.state, 'submit', raw, rejection, { ...thread.context(), delivery_id: 'd1' })
+    const again = receive(thread.state, 'submit', raw, 'update', { ...thread.context(), delivery_id: 'd1' })
+    expect(again.answer).toMatchObject({ ok: false, rejection })
+    const sentAgain = receive(thread.state, 'submit', raw, 'update', { ...thread.context(), delivery_id: 'd2' })
+    expect(sentAgain.answer).toMatchObject({ ok: true, replayed: false })
   })
 
   test('a client’s message id stands for a command id', () => {

@@ -54,6 +54,50 @@ describe('a thread whose history does not replay', () => {
     }
   }, 60_000)
 
+  test('does not do now what it had refused before', async () => {
+    let run_id = ''
+    const engine = await stuck('by-refusal', async (before) => {
+      const refused = { ok: false, rejection: { code: 'nothing_to_interrupt' } }
+      await before.run(await before.say('refused', 'hello'))
+      const interrupt = { type: 'interrupt', mode: 'graceful', queue: 'keep' } as const
+      expect(await before.gateway.send(before.ref('refused'), interrupt)).toMatchObject(refused)
+      run_id = await before.say('refused', '/tool send_email {"to":"a@example.org","subject":"s"}')
+      await before.run(run_id, ({ status }) => status === 'waiting')
+    })
+    try {
+      // Whatever wakes it: the engine brings the interrupt once more, and a run is open now.
+      await engine.send('refused', { type: 'wake' })
+      expect(await engine.run(run_id, ({ status }) => status !== 'running')).toMatchObject({ status: 'waiting' })
+      checkLog(await engine.log('refused'))
+    } finally {
+      await engine.close()
+    }
+  }, 60_000)
+
+  test('is found also where the first try of its task was lost with its worker', async () => {
+    let run_id = ''
+    const engine = await stuck('by-nudge', async (before) => {
+      run_id = await before.say('silent', '/tool send_email {"to":"a@example.org","subject":"s"}')
+      await before.run(run_id, ({ status }) => status === 'waiting')
+      await before.stopWorker()
+      // A worker that takes the first try, and dies.
+      void before.send('silent', { type: 'cancel', run_id }).catch(() => undefined)
+      const { client } = before
+      const queue = { namespace: client.options.namespace, taskQueue: { name: 'by-nudge' } }
+      const task = await client.withDeadline(Date.now() + 30_000, () => client.workflowService.pollWorkflowTaskQueue(queue))
+      expect(task.workflowExecution?.workflowId).toBe('default/silent')
+    })
+    try {
+      await eventually(async () => {
+        await engine.gateway.send(engine.ref('silent'), { type: 'cancel', run_id }).catch(() => undefined)
+        return (await engine.store.conversation.getRun('default', run_id))?.status === 'done' ? true : undefined
+      }, 60_000)
+      checkLog(await engine.log('silent'))
+    } finally {
+      await engine.close()
+    }
+  }, 120_000)
+
   test('keeps what it was sent by the command line meanwhile', async () => {
     const engine = await stuck('by-signal', async (before) => {
       await before.run(await before.say('signalled', 'hello'))
@@ -130,7 +174,7 @@ describe('a thread whose history does not replay', () => {
           await Promise.all([live().finally(() => (over = true)), pester(), pester()])
         }),
       )
-      expect(asked).toBeGreaterThan(100)
+      expect(asked).toBeGreaterThan(30)
       for (const thread of threads) checkLog(await engine.log(thread))
     } finally {
       await engine.close()
