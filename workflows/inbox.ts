@@ -21,6 +21,9 @@ export type CommandInput = {
 type Origin = { from?: Execution }
 type Execution = { run_id: string; started_at: number }
 
+/** While a thread asks for a repair. */
+const MAX_KEPT_REFUSALS = 200
+
 /**
  * What has come in and is not known to be stored. A workflow task can be lost after its local activity has written:
  * it is done again later, with other times and perhaps more input, and the store then holds an earlier version of the
@@ -42,7 +45,10 @@ export class Inbox {
   /** Applies one input, and remembers it if it had an effect. Only a command has an answer. */
   take(state: ThreadState, input: Input): { state: ThreadState; answer: Answer | null } {
     const taken = apply(state, input)
-    if (taken.state !== state) this.#inputs.push(input)
+    const told = answered(input, taken.answer)
+    // A thread that asks for a repair changes nothing, but its refusals must outlast it.
+    const kept = told !== input && state.needs_reconcile !== null && this.#inputs.length < MAX_KEPT_REFUSALS
+    if (taken.state !== state || kept) this.#inputs.push(told)
     return taken
   }
 
@@ -78,6 +84,12 @@ export class Inbox {
   replay(state: ThreadState): ThreadState {
     return this.#inputs.reduce((next, input) => apply(next, input).state, state)
   }
+}
+
+/** A caller was told that it is refused: on top of whatever state it comes again, it must not be applied. */
+function answered(input: Input, answer: Answer | null): Input {
+  if (input.kind === 'report' || input.via === 'signal' || answer === null || answer.ok) return input
+  return { ...input, turned_away: answer.rejection }
 }
 
 function apply(state: ThreadState, input: Input): { state: ThreadState; answer: Answer | null } {

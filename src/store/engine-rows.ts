@@ -70,6 +70,9 @@ export function engineRows(database: Database): EngineRows {
   }
 }
 
+/** More than an execution comes to; without their answers they take half of what a local activity may bring. */
+const ALL_COMMANDS = 5_000
+
 async function load(tx: Tx, ref: LoadInput, now: number): ReturnType<EngineRows['load']> {
   // Makes the thread or takes its row's lock, and the next epoch, in one statement; a tombstone answers with no row.
   const { rows } = await sql<{ epoch: number; last_seq: number }>`
@@ -93,7 +96,7 @@ async function load(tx: Tx, ref: LoadInput, now: number): ReturnType<EngineRows[
     .where('at', '>=', ref.all_commands === true ? 0 : now - LEDGER_AGE_MS)
     .orderBy('at', 'desc')
     .orderBy('command_id', 'desc')
-    .limit(LEDGER_SIZE)
+    .limit(ref.all_commands === true ? ALL_COMMANDS : LEDGER_SIZE)
     .execute()
   const brought = ref.all_commands === true ? lightened(ledger, now) : newest(ledger)
   return { status: 'loaded', ...thread, snapshot: stored?.snapshot ?? null, ledger: brought.reverse() }

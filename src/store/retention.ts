@@ -85,7 +85,7 @@ export async function pruneCommands(database: Database, tenant: string, before: 
         where c.tenant = ${tenant} and c.at < ${before}::bigint and not exists (
           select from weft.threads t
           where t.tenant = c.tenant and t.id = c.thread_id and t.deleted_at is null
-            and (t.status <> 'idle' or t.updated_at >= ${before}::bigint))
+            and (t.status <> 'idle' or t.queued or t.updated_at >= ${before}::bigint))
         limit ${limit}::int)`.execute(tx),
   )
   return Number(numAffectedRows ?? 0)

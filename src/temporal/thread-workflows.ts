@@ -87,7 +87,8 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
 /** Starts a thread's workflow where there is none; true if it did. One that is stuck is freed. */
 export async function wakeIfGone(client: Client, ref: ThreadRef, task_queue: string): Promise<boolean> {
   const { running, task } = await lookAt(client, workflowIdOf(ref))
-  if (task !== null) await freeIfStuck(client, task)
+  // One that cannot be freed must not keep the others where they are.
+  if (task !== null) await freeIfStuck(client, task).catch(() => false)
   if (running) return false
   await client.workflow.signalWithStart(THREAD_WORKFLOW, {
     ...startOptions(ref, task_queue),

@@ -43,9 +43,7 @@ function apply(state: ThreadState, type: CommandType, command: Command, via: Via
   if (isRejection(decision.result)) {
     const named = command_id === context.delivery_id ? null : (command_id ?? null)
     const refused = refuse(state, type, named, decision.result, via, context)
-    // An id that names a thing, not the request, must not keep a refusal that is only true now; the delivery's own does.
-    const lasting = command_id !== undefined && command.command_id !== undefined && !TRANSIENT.has(decision.result.code)
-    return keepRefusal(refused, lasting ? command_id : context.delivery_id, body_hash, context)
+    return keepRefusal(refused, refusedAs(command, decision.result, context), body_hash, context)
   }
   const reply: Reply = { ok: true, outcome: decision.result, event_seq: decision.state.event_seq }
   const counted = { ...decision.state, commands: decision.state.commands + 1 }
@@ -53,16 +51,23 @@ function apply(state: ThreadState, type: CommandType, command: Command, via: Via
   return { state: remembered, answer: answer(reply, false) }
 }
 
+/** An id that names a thing, not the request, must not keep a refusal that is only true now; the delivery's own does. */
+function refusedAs({ command_id }: Command, { code }: Rejection, { delivery_id }: Context): string | undefined {
+  return command_id !== undefined && !TRANSIENT.has(code) ? command_id : delivery_id
+}
+
 /**
- * A command that was refused before the thread was loaded, with this answer. Whoever sent it was told that nothing was
- * applied, so it must not be when the engine brings it again, as it does after a reset.
+ * A command that was refused with this answer, before the thread was loaded or on top of a state that was given up.
+ * Whoever sent it was told that nothing was applied, so it must not be when it comes again, as it does after a reset.
  */
 export function turnAway(state: ThreadState, type: string, raw: unknown, rejection: Rejection, context: Context): ThreadState {
   const known = COMMAND_TYPES.find((option) => option === type)
   const parsed = known === undefined ? null : parseCommand(known, raw)
-  if (parsed === null || !parsed.ok || entryOf(state, [context.delivery_id]) !== undefined) return state
+  if (parsed === null || !parsed.ok) return state
+  const name = refusedAs(parsed.value, rejection, context)
+  if (entryOf(state, [name, context.delivery_id]) !== undefined) return state
   const refused = { state, answer: answer({ ok: false, rejection, event_seq: state.event_seq }, false) }
-  return keepRefusal(refused, context.delivery_id, hashBody(parsed.value), context).state
+  return keepRefusal(refused, name, hashBody(parsed.value), context).state
 }
 
 function entryOf(state: ThreadState, names: readonly (string | undefined)[]): LedgerEntry | undefined {
@@ -75,8 +80,8 @@ function entryOf(state: ThreadState, names: readonly (string | undefined)[]): Le
 /** The same delivery gets the same refusal, also in a task that is done again and after a reset. */
 function keepRefusal(refused: Received, name: string | undefined, body_hash: string, context: Context): Received {
   if (name === undefined || name === '' || refused.state.needs_reconcile !== null) return refused
-  // As with events of refusals: a flood of them while the store is away must not fill the workflow.
-  if (name === context.delivery_id && refused.state.unstored.bytes > 2 * MAX_OUTBOX_BYTES) return refused
+  // A flood of them while the store is away must not fill the workflow, nor keep good commands out.
+  if (name === context.delivery_id && refused.state.unstored.bytes > MAX_OUTBOX_BYTES / 2) return refused
   return { ...refused, state: remember(refused.state, name, body_hash, replyOf(refused.answer), context.now) }
 }
 
@@ -132,7 +137,9 @@ function refuse(
 
 function remember(state: ThreadState, command_id: string, body_hash: string, reply: Reply, at: number): ThreadState {
   const entry: LedgerEntry = { command_id, body_hash, at, reply: compact(reply) }
-  const recent = state.ledger.filter((known) => at - known.at < LEDGER_AGE_MS).slice(1 - LEDGER_SIZE)
+  // An execution that is given everything once more has loaded more, and needs it all.
+  const size = Math.max(LEDGER_SIZE, state.ledger.length)
+  const recent = state.ledger.filter((known) => at - known.at < LEDGER_AGE_MS).slice(1 - size)
   const { ledger: waiting, bytes } = state.unstored
   const unstored = { ...state.unstored, ledger: [...waiting, entry], bytes: bytes + jsonSize(entry) }
   return { ...state, ledger: [...recent, entry], unstored }

@@ -11,6 +11,24 @@ export function persistContract(store: () => Store): void {
       expect(await store().threads.get(ref.tenant, ref.thread_id)).toMatchObject({ status: 'idle' })
     })
 
+    it('replaces a stored refusal by what was applied instead, and nothing else', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const refused = {
+        ...ledgerEntry('c1'),
+        reply: { ok: false, rejection: { code: 'x', message: 'no' }, event_seq: 0 },
+      } as never
+      const applied = ledgerEntry('c1')
+      const other = { ...ledgerEntry('c1'), body_hash: 'other' }
+      const kept = async () => (await store().engine.findCommand(ref, 'c1'))?.body_hash
+      await store().engine.persist(batch(ref, epoch, [parked(1)], { ledger: [refused] }))
+      expect((await store().engine.findCommand(ref, 'c1'))?.reply.ok).toBe(false)
+      await store().engine.persist(batch(ref, epoch, [parked(2)], { ledger: [applied, applied] }))
+      expect((await store().engine.findCommand(ref, 'c1'))?.reply.ok).toBe(true)
+      await store().engine.persist(batch(ref, epoch, [parked(3)], { ledger: [other] }))
+      expect(await kept()).toBe(applied.body_hash)
+    })
+
     it('gives snapshot, numbers and the last day of the ledger back', async () => {
       const ref = freshRef()
       const epoch = await loadEpoch(store(), ref)
