@@ -95,7 +95,8 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
   function within<T>(until: number, work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const late = (): void => reject(new WorkflowUpdateRPCTimeoutOrCancelledError('Temporal did not answer in time.'))
-      const timer = setTimeout(late, until + SDK_MS - Date.now())
+      // On a machine that was busy elsewhere the time may be up already.
+      const timer = setTimeout(late, Math.max(1, until + SDK_MS - Date.now()))
       client.connection
         .withDeadline(until, work)
         .then(resolve, reject)

@@ -4,8 +4,8 @@ import { kept } from './inside.ts'
 
 /** A stream that has said nothing for so long is ended: a generator of requests would wait for its end. */
 const QUIET_MS = 150
-/** What has not been answered by then waits for something that nobody will do. */
-const PATIENCE_MS = 4_000
+/** What has not been answered by then waits for something that nobody will do; a command may take five seconds to be refused. */
+const PATIENCE_MS = 8_000
 
 /** What comes bit by bit. */
 const STREAMS = ['text/event-stream', 'application/x-ndjson']
