@@ -7,7 +7,7 @@ import { childEnvironment } from '../src/config.ts'
 const PARTS: Record<string, { file: string; about: string }> = {
   storm: {
     file: 'crash-storm',
-    about: 'workers, API processes, Temporal and PostgreSQL die under 1,000 threads; about half an hour',
+    about: 'workers, API processes, Temporal and PostgreSQL die under 1,000 threads; some minutes',
   },
   points: { file: 'kill-points', about: 'a process dies before and after every effect; about half an hour' },
   handover: { file: 'hand-over-storm', about: '4,800 commands on a thread that hands over every 20; some minutes' },
