@@ -14,7 +14,7 @@ export type CommandInput = {
   raw: unknown
   via: Via
   delivery_id: string
-  /** It was refused with this before the thread was there. */
+  /** It was refused with this, before the thread was there or on top of another state. */
   turned_away?: Rejection
 } & Origin
 /** The execution that it came to, where that was an earlier one: it gives the ids of what the input creates. */

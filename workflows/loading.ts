@@ -26,8 +26,7 @@ const patient = proxyActivities<Pick<ThreadActivities, 'loadThread'>>({
 
 /** The thread as the store has it; null if it was deleted. Waits for the store as long as it takes; `slow`: it will take. */
 export async function loadState(ref: LoadInput, slow: () => void): Promise<ThreadState | null> {
-  const { runId, originalExecutionRunId } = workflowInfo()
-  const input = runId === originalExecutionRunId ? ref : { ...ref, all_commands: true }
+  const input = wasReset() ? { ...ref, all_commands: true } : ref
   const loaded = await quick.loadThread(input).catch(() => {
     slow()
     return patient.loadThread(input)
@@ -41,9 +40,13 @@ export async function loadState(ref: LoadInput, slow: () => void): Promise<Threa
  * and finds no mark of the patch in it.
  */
 export function beginsAgain(): boolean {
-  const { runId, originalExecutionRunId, unsafe } = workflowInfo()
   // Whoever replays a history that was saved does so under its first run's id; without a mark `patched` says no there.
-  return (runId !== originalExecutionRunId || unsafe.isReplaying) && patched('load-after-reset')
+  return (wasReset() || workflowInfo().unsafe.isReplaying) && patched('load-after-reset')
+}
+
+function wasReset(): boolean {
+  const { runId, originalExecutionRunId } = workflowInfo()
+  return runId !== originalExecutionRunId
 }
 
 /** Whether this is small enough to be the next execution's input. */

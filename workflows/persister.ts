@@ -31,11 +31,12 @@ export class Persister {
   degraded = false
   /** The store holds other facts than we thought, or belongs to another life of the thread: load it again. */
   lost = false
+  /** A local activity writes: the task that goes on hears its end. */
+  quick = false
   /** About how much this execution has written, in bytes. */
   written = 0
   #write: { batch: ThreadBatch; inputs: number; result: PersistResult | null } | null = null
   #lastWriteAt = -1
-  #inTask = false
   readonly #inbox: Inbox
   readonly #notify: () => void
 
@@ -51,11 +52,6 @@ export class Persister {
 
   get writing(): boolean {
     return this.#write !== null
-  }
-
-  /** A local activity writes: the task that goes on hears its end. */
-  get quick(): boolean {
-    return this.#inTask
   }
 
   /** Something is being written, or was in the workflow task that is going on. */
@@ -98,13 +94,13 @@ export class Persister {
     // A normal activity's input stands in the history and must stay below what ends a workflow; a local one's does not.
     while (!this.degraded || jsonSize(batch) > MAX_ACTIVITY_INPUT_BYTES) {
       try {
-        this.#inTask = true
+        this.quick = true
         const result = await (this.degraded ? large : quick).persist(batch)
-        this.#inTask = false
+        this.quick = false
         this.degraded = false
         return result
       } catch {
-        this.#inTask = false
+        this.quick = false
         const again = this.degraded
         this.degraded = true
         this.#notify()

@@ -88,17 +88,18 @@ async function load(tx: Tx, ref: LoadInput, now: number): ReturnType<EngineRows[
     .where('tenant', '=', ref.tenant)
     .where('thread_id', '=', ref.thread_id)
     .executeTakeFirst()
+  const all = ref.all_commands === true
   const ledger: LedgerEntry[] = await tx
     .selectFrom('weft.commands')
     .select(['command_id', 'body_hash', 'at', 'reply'])
     .where('tenant', '=', ref.tenant)
     .where('thread_id', '=', ref.thread_id)
-    .where('at', '>=', ref.all_commands === true ? 0 : now - LEDGER_AGE_MS)
+    .where('at', '>=', all ? 0 : now - LEDGER_AGE_MS)
     .orderBy('at', 'desc')
     .orderBy('command_id', 'desc')
-    .limit(ref.all_commands === true ? ALL_COMMANDS : LEDGER_SIZE)
+    .limit(all ? ALL_COMMANDS : LEDGER_SIZE)
     .execute()
-  const brought = ref.all_commands === true ? lightened(ledger, now) : newest(ledger)
+  const brought = all ? lightened(ledger, now) : newest(ledger)
   return { status: 'loaded', ...thread, snapshot: stored?.snapshot ?? null, ledger: brought.reverse() }
 }
 

@@ -16,7 +16,7 @@ import { forgetExecutions } from './forget.ts'
 import { ThreadUnavailable, type Delivered, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
 import { ambiguity } from './ambiguity.ts'
-import { freeIfStuck, lookAt } from './stuck.ts'
+import { lookAfter } from './stuck.ts'
 
 export type GatewayOptions = {
   client: Client
@@ -44,7 +44,8 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
     // "not now" would stay. That a command is applied once is the ledger's work.
     const updateId = delivery_id ?? `${command.command_id ?? 'command'}/${randomUUID()}`
     let backoff = FIRST_BACKOFF_MS
-    let looked = 0
+    // Around a hand-over no answer comes for some milliseconds, and there is nothing to look for.
+    let looked = Date.now()
     for (let repeated = false; ; repeated = true) {
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
@@ -58,7 +59,9 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
         // Of all that may keep it from answering, this can be mended, and a later try finds it so.
         if (Date.now() - looked >= LOOK_MS) {
           looked = Date.now()
-          void free(ref).catch(() => undefined)
+          void client.connection
+            .withDeadline(Date.now() + TRY_MS, () => lookAfter(client, workflowIdOf(ref)))
+            .catch(() => undefined)
         }
         if (Date.now() + backoff >= deadline) {
           throw new ThreadUnavailable(
@@ -70,13 +73,6 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
         backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
       }
     }
-  }
-
-  async function free(ref: ThreadRef): Promise<void> {
-    await client.connection.withDeadline(Date.now() + TRY_MS, async () => {
-      const { task } = await lookAt(client, workflowIdOf(ref))
-      if (task !== null) await freeIfStuck(client, task)
-    })
   }
 
   /** One send. The start in it finds the thread running, or starts it from the store; it needs to know nothing. */

@@ -33,28 +33,36 @@ export async function lookAt(client: Client, workflowId: string): Promise<{ runn
   }
 }
 
+/** Whether a workflow runs, and whether it has a task just now; one that is stuck in that is freed. Throws what looking throws. */
+export async function lookAfter(client: Client, workflowId: string): Promise<{ running: boolean; busy: boolean }> {
+  const { running, task } = await lookAt(client, workflowId)
+  // One that cannot be freed must not keep whoever looks from the others.
+  if (task !== null) await freeIfStuck(client, task).catch(() => undefined)
+  return { running, busy: task !== null }
+}
+
 /** Threads that are being looked after here: many commands may wait for one. */
 const under_way = new Set<string>()
 
 /**
  * Frees a thread whose history does not replay, which no later try would change: it begins anew from the store. Known
  * to come about where a query comes in while a task waits for a local activity: the engine's SDK can then hear of
- * them in another order than in a replay. True if it was stuck. Throws what the engine throws.
+ * them in another order than in a replay. Throws what the engine throws.
  *
  * A worker says so of a task's first try alone. Where that one was lost with its worker, later ones only run out of
  * time; a signal makes the next try a first one, so the next look knows.
  */
-export async function freeIfStuck(client: Client, { execution, attempt }: Task): Promise<boolean> {
+async function freeIfStuck(client: Client, { execution, attempt }: Task): Promise<void> {
   const { workflowId, runId } = execution
-  if (attempt < 2 || under_way.has(runId)) return false
+  if (attempt < 2 || under_way.has(runId)) return
   under_way.add(runId)
   try {
     const last = await lastTask(client, execution)
     if (last === 'timed out' && attempt >= SILENT_TRIES) await nudge(client, execution)
-    if (last !== 'does not replay') return false
+    if (last !== 'does not replay') return
     // Somebody else may have freed it meanwhile, and what has come in since must not be thrown away.
-    if ((await lookAt(client, workflowId)).task?.execution.runId !== runId) return false
-    return await resetToFirstTask(client, execution, {
+    if ((await lookAt(client, workflowId)).task?.execution.runId !== runId) return
+    await resetToFirstTask(client, execution, {
       reason: 'Its history does not replay; the thread is loaded from the store.',
       request_id: `free-${runId}`,
     })

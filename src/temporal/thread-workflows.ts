@@ -9,7 +9,7 @@ import type { ThreadRef } from '../thread/ports.ts'
 import type { Reconciled, ThreadWorkflows } from '../thread/repair/ports.ts'
 import type { Snapshot } from '../thread/state.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, WAKE, workflowIdOf } from './names.ts'
-import { freeIfStuck, lookAt } from './stuck.ts'
+import { lookAfter, lookAt } from './stuck.ts'
 
 const QUERY_MS = 5_000
 const RECONCILE_MS = 20_000
@@ -23,23 +23,15 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
   async function ask<T>(ref: ThreadRef, name: string): Promise<T | null> {
     try {
       const handle = client.workflow.getHandle(workflowIdOf(ref))
-      // A question that meets a task can make a history that does not replay: see `freeIfStuck`.
-      if (await isBusy(ref)) return null
+      // A question that meets a task can make a history that does not replay: see `stuck.ts`.
+      const { busy } = await client.withDeadline(Date.now() + QUERY_MS, () => lookAfter(client, workflowIdOf(ref)))
+      if (busy) return null
       // One that has closed answers as well, from its history: what it knew when it closed.
       return await client.withDeadline(Date.now() + QUERY_MS, () => handle.query<T>(name))
     } catch (error) {
       if (isAway(error)) return null
       throw error
     }
-  }
-
-  /** Whether it has a task, and so is at work; one that is stuck in it is freed. */
-  function isBusy(ref: ThreadRef): Promise<boolean> {
-    return client.withDeadline(Date.now() + QUERY_MS, async () => {
-      const { task } = await lookAt(client, workflowIdOf(ref))
-      if (task !== null) await freeIfStuck(client, task)
-      return task !== null
-    })
   }
 
   return {
@@ -86,10 +78,7 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
 
 /** Starts a thread's workflow where there is none; true if it did. One that is stuck is freed. */
 export async function wakeIfGone(client: Client, ref: ThreadRef, task_queue: string): Promise<boolean> {
-  const { running, task } = await lookAt(client, workflowIdOf(ref))
-  // One that cannot be freed must not keep the others where they are.
-  if (task !== null) await freeIfStuck(client, task).catch(() => false)
-  if (running) return false
+  if ((await lookAfter(client, workflowIdOf(ref))).running) return false
   await client.workflow.signalWithStart(THREAD_WORKFLOW, {
     ...startOptions(ref, task_queue),
     args: [],

@@ -70,16 +70,18 @@ export function turnAway(state: ThreadState, type: string, raw: unknown, rejecti
   return keepRefusal(refused, name, hashBody(parsed.value), context).state
 }
 
-function entryOf(state: ThreadState, names: readonly (string | undefined)[]): LedgerEntry | undefined {
-  return names
-    .filter((name) => name !== undefined && name !== '')
-    .map((name) => state.ledger.find((entry) => entry.command_id === name))
-    .find((entry) => entry !== undefined)
+/** What the ledger has under the first of these names that it knows. */
+function entryOf({ ledger }: ThreadState, names: readonly (string | undefined)[]): LedgerEntry | undefined {
+  for (const name of new Set(names)) {
+    const entry = ledger.find(({ command_id }) => command_id === name)
+    if (entry !== undefined) return entry
+  }
+  return undefined
 }
 
 /** The same delivery gets the same refusal, also in a task that is done again and after a reset. */
 function keepRefusal(refused: Received, name: string | undefined, body_hash: string, context: Context): Received {
-  if (name === undefined || name === '' || refused.state.needs_reconcile !== null) return refused
+  if (name === undefined || refused.state.needs_reconcile !== null) return refused
   // A flood of them while the store is away must not fill the workflow, nor keep good commands out.
   if (name === context.delivery_id && refused.state.unstored.bytes > MAX_OUTBOX_BYTES / 2) return refused
   return { ...refused, state: remember(refused.state, name, body_hash, replyOf(refused.answer), context.now) }

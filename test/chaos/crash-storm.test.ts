@@ -56,8 +56,8 @@ test(
       unanswered: `${String(verdict.unanswered)}, of which ${String(verdict.applied_unanswered)} applied`,
       ended_by_themselves: slots.flatMap(({ unasked }) => unasked).length,
     }
-    const doubtful = [...busy, ...verdict.problems.map((problem) => /^thread ([^:]+)/.exec(problem)?.[1] ?? '')]
-    for (const thread_id of doubtful.slice(0, 3)) console.log(await portrait(sender, deployment.temporal.address, thread_id))
+    for (const thread_id of [...busy, ...verdict.doubtful].slice(0, 3))
+      console.log(await portrait(sender, deployment.temporal.address, thread_id))
     console.log(`crash storm: ${JSON.stringify(figures, null, 1)}`)
     if (sender.wrong.length > 0)
       console.log(

@@ -23,6 +23,8 @@ const READS = 20
 
 export type Verdict = {
   problems: string[]
+  /** Threads with problems. */
+  doubtful: string[]
   acknowledged: number
   refused: number
   unanswered: number
@@ -36,7 +38,7 @@ export type Verdict = {
 export async function judge(url: string, sent: readonly Sent[], tenant = 'default'): Promise<Verdict> {
   const client = patient(createClient(url))
   const byThread = Map.groupBy(sent, ({ thread_id }) => thread_id)
-  const verdict: Verdict = { problems: [], acknowledged: 0, refused: 0, unanswered: 0, applied_unanswered: 0 }
+  const verdict: Verdict = { problems: [], doubtful: [], acknowledged: 0, refused: 0, unanswered: 0, applied_unanswered: 0 }
   const waiting = [...byThread]
   const one = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
@@ -45,7 +47,9 @@ export async function judge(url: string, sent: readonly Sent[], tenant = 'defaul
       if (!created) continue
       const log = await shownLog(client, thread_id)
       const wrong = [...logProblems(log), ...transcriptProblems(log), ...commandProblems(log, commands, verdict, tenant)]
-      if (wrong.length > 0) verdict.problems.push(`thread ${thread_id}: ${wrong.join('; ')}`)
+      if (wrong.length === 0) continue
+      verdict.problems.push(`thread ${thread_id}: ${wrong.join('; ')}`)
+      verdict.doubtful.push(thread_id)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, one))
