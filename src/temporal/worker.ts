@@ -11,6 +11,7 @@ import {
 } from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
 import { STICKY_TIMEOUT, TASK_QUEUE, type WorkerVersion } from './names.ts'
+import { guardOncePerActivation } from './quick-thread.ts'
 
 export type WorkerSettings = {
   connection: NativeConnection
@@ -41,6 +42,7 @@ export const PAYLOAD_CONVERTER = join(ROOT, 'workflows', 'payload-converter.ts')
 /** A worker for threads and their activities. The caller runs it and shuts it down. */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const { connection, namespace, activities, identity, heartbeat_throttle_ms, tracing, stack_traces = false } = settings
+  guardOncePerActivation()
   return Worker.create({
     connection,
     namespace,
