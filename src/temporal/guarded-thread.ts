@@ -10,8 +10,8 @@ type Workflow = {
 }
 type Options = vm.RunningCodeInNewContextOptions
 
-/** For all calls of one activation together; a task that takes 5 s is over, and nobody would hear why. */
-const LIMIT_MS = 4_000
+/** For all calls of one activation together; a task is over after 4 s (names.ts), and then nobody would hear why. */
+const LIMIT_MS = 3_000
 const WORK = Symbol.for('weft.activation')
 
 const file = argv[2] ?? ''
