@@ -1,25 +1,8 @@
 import { currentUpdateInfo, workflowInfo } from '@temporalio/workflow'
-import type { Context } from '../src/thread/command.ts'
-import { react } from '../src/thread/decide.ts'
-import type { Report } from '../src/thread/ports.ts'
-import { receive, turnAway, type Via } from '../src/thread/receive.ts'
-import type { Answer, Rejection } from '../src/thread/reply.ts'
+import { answered, applyInput, type CommandInput, type Execution, type Input, type Moment } from '../src/thread/input.ts'
+import type { Via } from '../src/thread/receive.ts'
+import type { Answer } from '../src/thread/reply.ts'
 import type { ThreadState } from '../src/thread/state.ts'
-
-/** One thing that has come in: a command from outside, or an effect's report. */
-export type Input = CommandInput | ({ kind: 'report'; report: Report } & Origin)
-export type CommandInput = {
-  kind: 'command'
-  type: string
-  raw: unknown
-  via: Via
-  delivery_id: string
-  /** It was refused with this, before the thread was there or on top of another state. */
-  turned_away?: Rejection
-} & Origin
-/** The execution that it came to, where that was an earlier one: it gives the ids of what the input creates. */
-type Origin = { from?: Execution }
-type Execution = { run_id: string; started_at: number }
 
 /** While a thread asks for a repair. */
 const MAX_KEPT_REFUSALS = 200
@@ -43,8 +26,8 @@ export class Inbox {
   }
 
   /** Applies one input, and remembers it if it had an effect. Only a command has an answer. */
-  take(state: ThreadState, input: Input): { state: ThreadState; answer: Answer | null } {
-    const taken = apply(state, input)
+  take(state: ThreadState, input: Input, moment = thisMoment()): { state: ThreadState; answer: Answer | null } {
+    const taken = applyInput(state, input, moment)
     const told = answered(input, taken.answer)
     // A thread that asks for a repair changes nothing, but its refusals must outlast it.
     const kept = told !== input && state.needs_reconcile !== null && this.#inputs.length < MAX_KEPT_REFUSALS
@@ -82,27 +65,13 @@ export class Inbox {
 
   /** The unconfirmed inputs on top of another state. The ledger and the reports' own numbers keep out what it has. */
   replay(state: ThreadState): ThreadState {
-    return this.#inputs.reduce((next, input) => apply(next, input).state, state)
+    return this.#inputs.reduce((next, input) => applyInput(next, input, thisMoment()).state, state)
   }
 }
 
-/** A caller was told that it is refused: on top of whatever state it comes again, it must not be applied. */
-function answered(input: Input, answer: Answer | null): Input {
-  if (input.kind === 'report' || input.via === 'signal' || answer === null || answer.ok) return input
-  return { ...input, turned_away: answer.rejection }
-}
-
-function apply(state: ThreadState, input: Input): { state: ThreadState; answer: Answer | null } {
-  if (input.kind === 'report')
-    return { state: react(state, input.report, contextOf(`event-${String(state.event_seq)}`, input.from)), answer: null }
-  const context = { ...contextOf(input.delivery_id, input.from), delivery_id: input.delivery_id }
-  if (input.turned_away !== undefined)
-    return { state: turnAway(state, input.type, input.raw, input.turned_away, context), answer: null }
-  return receive(state, input.type, input.raw, input.via, context)
-}
-
-function contextOf(name: string, { run_id, started_at }: Execution = thisExecution()): Context {
-  return { now: Date.now(), seed: `${run_id}/${name}`, id_time: started_at }
+/** What is applied now, in this execution. */
+export function thisMoment(): Moment {
+  return { execution: thisExecution(), now: Date.now() }
 }
 
 function thisExecution(): Execution {

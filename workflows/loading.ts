@@ -1,10 +1,11 @@
 import { makeContinueAsNewFunc, patched, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
+import type { Begin } from '../src/thread/begin.ts'
+import type { Input } from '../src/thread/input.ts'
 import { jsonSize } from '../src/thread/json.ts'
 import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
 import type { LoadInput, ThreadActivities } from '../src/thread/ports.ts'
 import { fromStore } from '../src/thread/state-init.ts'
 import type { ThreadState } from '../src/thread/state.ts'
-import type { Input } from './inbox.ts'
 
 /**
  * What an execution hands to the next: its state with the inputs that are not known to be stored, or only the word that
@@ -24,14 +25,22 @@ const patient = proxyActivities<Pick<ThreadActivities, 'loadThread'>>({
   summary: 'load the thread (the store was away)',
 })
 
-/** The thread as the store has it; null if it was deleted. Waits for the store as long as it takes; `slow`: it will take. */
-export async function loadState(ref: LoadInput, slow: () => void): Promise<ThreadState | null> {
+export type Loaded = { state: ThreadState; quick: boolean; begun: number | null }
+
+/**
+ * The thread as the store has it; null if it was deleted. `begin` is for its quick way alone: what waits may be too much
+ * for a history. `begun` then says up to which event what it led to is stored already.
+ * Waits for the store as long as it takes; `slow`: it will take.
+ */
+export async function loadState(ref: LoadInput, slow: () => void, begin?: Begin): Promise<Loaded | null> {
   const input = wasReset() ? { ...ref, all_commands: true } : ref
-  const loaded = await quick.loadThread(input).catch(() => {
+  let isQuick = true
+  const loaded = await quick.loadThread(begin === undefined ? input : { ...input, begin }).catch(() => {
+    isQuick = false
     slow()
     return patient.loadThread(input)
   })
-  return loaded.status === 'deleted' ? null : fromStore(ref, loaded)
+  return loaded.status === 'deleted' ? null : { state: fromStore(ref, loaded), quick: isQuick, begun: loaded.begun ?? null }
 }
 
 /**

@@ -64,8 +64,7 @@ export class Persister {
     if (this.#write !== null || state.needs_reconcile !== null) return
     const batch = nextBatch(state)
     if (batch === null) return
-    // What a replay must go through again grows with what was written, the snapshots above all.
-    this.written += state.unstored.bytes + 1_000 + 1_600 * state.queue.length
+    this.#count(state)
     const write = { batch, inputs: this.#inbox.length, result: null as PersistResult | null }
     this.#write = write
     void this.#persist(batch).then((result) => {
@@ -75,6 +74,17 @@ export class Persister {
       if (this.lost) this.#write = null
       this.#notify()
     })
+  }
+
+  /** The state of a thread that was loaded and has since taken in what is stored up to `last_seq`, with the loading. */
+  begun(state: ThreadState, last_seq: number | null): ThreadState {
+    const batch = last_seq === state.event_seq ? nextBatch(state) : null
+    // Where it came to something else than was stored, a write finds that out.
+    if (batch === null) return state
+    this.#count(state)
+    this.#lastWriteAt = workflowInfo().historyLength
+    this.#inbox.confirm(this.#inbox.length)
+    return stored(state, batch)
   }
 
   /** The state with the outcome of the last write taken in. */
@@ -88,6 +98,11 @@ export class Persister {
     }
     this.#inbox.confirm(inputs)
     return stored(state, batch)
+  }
+
+  /** What a replay must go through again grows with what was written, the snapshots above all. */
+  #count({ unstored, queue }: ThreadState): void {
+    this.written += unstored.bytes + 1_000 + 1_600 * queue.length
   }
 
   async #persist(batch: ThreadBatch): Promise<PersistResult> {

@@ -1,4 +1,6 @@
 import { allHandlersFinished, CancellationScope, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
+import type { Begin } from '../src/thread/begin.ts'
+import type { CommandInput, Input, Moment } from '../src/thread/input.ts'
 import { HISTORY_EVENTS, WRITTEN_BYTES } from '../src/thread/limits.ts'
 import { next, type Next } from '../src/thread/next.ts'
 import type { LoadInput, Report, ThreadRef } from '../src/thread/ports.ts'
@@ -10,8 +12,8 @@ import type { ThreadState } from '../src/thread/state.ts'
 import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
 import { Effects } from './effects.ts'
-import { Inbox, type CommandInput, type Input } from './inbox.ts'
-import { beginsAgain, canTravel, loadState, startOver, type ThreadInput } from './loading.ts'
+import { Inbox, thisMoment } from './inbox.ts'
+import { beginsAgain, canTravel, loadState, startOver, type Loaded, type ThreadInput } from './loading.ts'
 import { Persister } from './persister.ts'
 import { SearchAttributes } from './search-attributes.ts'
 
@@ -88,8 +90,11 @@ export class ThreadShell {
    * that: a decision on a ticket that is not there yet. Nothing but the rest of the same task is waited for.
    */
   async #reportsFirst(): Promise<void> {
-    if (this.#state === null) return
-    // Conditions are looked at after every job of a task, but microtasks run only when all jobs have been handed in.
+    if (this.#state !== null) await this.#allHandedIn()
+  }
+
+  /** Conditions are looked at after every job of a task, but microtasks run only when all jobs have been handed in. */
+  async #allHandedIn(): Promise<void> {
     let handedIn = false
     void Promise.resolve().then(() => (handedIn = true))
     await CancellationScope.nonCancellable(() => condition(() => handedIn))
@@ -121,47 +126,73 @@ export class ThreadShell {
     this.#inbox.carryOn(inputs)
     const again = beginsAgain()
     if (state !== undefined && !again) this.#enter(fromPredecessor(state))
-    else await this.#load(handed_over === true && !again ? undefined : { type: 'loaded' })
+    else await this.#begin(handed_over === true && !again ? undefined : { type: 'loaded' }, again)
     if (this.#state !== null) await this.#loop()
     await condition(allHandlersFinished)
   }
 
-  /** Takes the thread from the store, and on top of it what has come in and is not there yet. */
-  async #load(report?: Report): Promise<void> {
-    this.#state = null
-    const loaded = await this.#fromStore(this.#ref)
+  /**
+   * Takes the thread from the store as an execution begins. What has come by then goes along, so that what it leads to is
+   * stored as well: of that nothing is known to anybody yet, and a load and a write of their own would be two waits.
+   */
+  async #begin(report: Report | undefined, again: boolean): Promise<void> {
+    await this.#allHandedIn()
+    const first: Input[] = report === undefined ? [] : [{ kind: 'report', report }]
+    const waiting = this.#early.map(({ input }) => input)
+    const alone = again || this.#inbox.length > 0 || first.length + waiting.length === 0
+    const begin: Begin | undefined = alone ? undefined : { inputs: [...first, ...waiting], moment: thisMoment() }
+    const loaded = await this.#fromStore(this.#ref, begin)
     if (loaded === null) {
       this.#deleted = true
       return
     }
-    const current = this.#inbox.replay(loaded)
-    this.#enter(report === undefined ? current : this.#inbox.take(current, { kind: 'report', report }).state)
+    // After a long wait the clock has gone on, and nothing was stored with the loading.
+    const moment = loaded.quick && begin !== undefined ? begin.moment : thisMoment()
+    let state = this.#inbox.replay(loaded.state)
+    for (const input of first) state = this.#inbox.take(state, input, moment).state
+    this.#enter(this.#persister.begun(this.#takeEarly(state, waiting.length, moment), loaded.begun))
   }
 
-  async #fromStore(ref: LoadInput): Promise<ThreadState | null> {
-    const loaded = await loadState(ref, () => (this.#slow = true))
+  /** Takes the thread from the store once more, and on top of it what has come in and is not there yet. */
+  async #load(): Promise<void> {
+    this.#state = null
+    const loaded = await this.#fromStore(this.#ref)
+    if (loaded === null) this.#deleted = true
+    else this.#enter(this.#inbox.replay(loaded.state))
+  }
+
+  async #fromStore(ref: LoadInput, begin?: Begin): Promise<Loaded | null> {
+    const loaded = await loadState(ref, () => (this.#slow = true), begin)
     this.#slow = false
     return loaded
   }
 
+  /** What came early is taken before the loop looks at the thread: it would find it idle, and a task would follow from that. */
   #enter(state: ThreadState): void {
-    this.#state = state
-    // Before the loop looks at the thread: it would find it idle, and a task of its own would follow from that.
-    for (const { input, answered } of this.#early.splice(0)) {
-      const answer = this.#take(this.#state, input)
-      if (answer !== null) answered?.({ ...answer, degraded: this.#persister.degraded })
+    this.#state = this.#takeEarly(state, this.#early.length, thisMoment())
+  }
+
+  #takeEarly(state: ThreadState, count: number, moment: Moment): ThreadState {
+    let current = state
+    for (const { input, answered } of this.#early.splice(0, count)) {
+      const taken = this.#inbox.take(current, input, moment)
+      current = taken.state
+      if (taken.answer !== null) answered?.({ ...taken.answer, degraded: this.#persister.degraded })
     }
+    if (current !== state) this.#changed = true
+    return current
   }
 
   /** Takes the store's word for what this thread is. What has come in and was never stored is applied once more. */
   async #adopt(state: ThreadState): Promise<void> {
     this.#state = null
-    const loaded = await this.#fromStore({ ...this.#ref, epoch: state.epoch })
+    const stored = await this.#fromStore({ ...this.#ref, epoch: state.epoch })
     this.#doubted = false
-    if (loaded === null) {
+    if (stored === null) {
       this.#deleted = true
       return
     }
+    const { state: loaded } = stored
     const known = beyond(state, loaded)
     const { known_seq, store_seq } = known
     this.#lastAdopted = { known_seq, store_seq, pending_ids: known.pending_ids.slice(0, MAX_LOST_PENDING) }
@@ -226,7 +257,10 @@ export class ThreadShell {
     if (answer !== null) return answer
     const rejection = this.#deleted
       ? reject('thread_deleted', 'This thread was deleted.')
-      : reject('store_unavailable', 'The thread could not be loaded in time; nothing was applied, so send the command again.')
+      : reject(
+          'store_unavailable',
+          'The thread could not be loaded in time; send the command again, with the same id if it has one.',
+        )
     // It is refused, so it must not be applied later, be it that the engine brings it again.
     this.#early[this.#early.indexOf(waiting)] = { input: { ...input, turned_away: rejection } }
     return { ok: false, rejection, event_seq: 0, replayed: false, degraded: false }

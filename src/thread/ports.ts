@@ -1,3 +1,4 @@
+import type { Begin } from './begin.ts'
 import type { Disposition, ThreadEvent } from './event.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { MessageInput } from './message.ts'
@@ -10,7 +11,7 @@ import type { LedgerEntry, PendingEntry, RunState, Snapshot, ThreadSettings } fr
  * workflow code and so remove the fence against `process`, `fetch` and `setTimeout`.
  */
 export interface ThreadActivities {
-  loadThread(input: LoadInput): Promise<LoadResult>
+  loadThread(input: LoadInput & { begin?: Begin }): Promise<LoadResult>
   persist(batch: ThreadBatch): Promise<PersistResult>
   runModelStep(input: ModelStepInput): Promise<ModelStepResult>
   runTool(input: ToolInput): Promise<ToolOutcome>
@@ -25,7 +26,8 @@ export type LoadInput = ThreadRef & { epoch?: number; all_commands?: boolean }
 
 /**
  * Loading takes the next epoch under a lock, so that an earlier life of the thread can write no more. A thread the
- * store does not know is created. `ledger`: the commands of the last 24 h, oldest first.
+ * store does not know is created. `ledger`: the commands of the last 24 h, oldest first. `begun`: what the inputs of
+ * `begin` led to is stored, up to this event; the rest of the result is the thread before that.
  */
 export type LoadResult =
   | {
@@ -35,6 +37,7 @@ export type LoadResult =
       snapshot: Snapshot | null
       ledger: LedgerEntry[]
       settings: ThreadSettings
+      begun?: number
     }
   | { status: 'deleted' }
 
