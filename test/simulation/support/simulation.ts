@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../src/thread/json.ts'
-import type { LoadInput, ModelStepInput, ModelStepResult, ThreadBatch, ToolInput } from '../../../src/thread/ports.ts'
+import { firstBatch, type Begin } from '../../../src/thread/begin.ts'
+import type { LoadInput, LoadResult, ModelStepInput, ModelStepResult, ThreadBatch, ToolInput } from '../../../src/thread/ports.ts'
 import type { Answer } from '../../../src/thread/reply.ts'
 import { emptyThread, fromStore } from '../../../src/thread/state-init.ts'
 import type { ThreadSettings, ThreadState } from '../../../src/thread/state.ts'
@@ -234,9 +235,19 @@ export class Simulation {
 
   #stored(work: Work, fate: string): { value: unknown } | { error: string } {
     if (fate === 'away') return { error: 'the store is away' }
-    const result = work.name === 'persist' ? this.#persist(work.arg as ThreadBatch) : this.store.load(work.arg as LoadInput)
+    const result =
+      work.name === 'persist' ? this.#persist(work.arg as ThreadBatch) : this.#load(work.arg as LoadInput & { begin?: Begin })
     this.#say(`${work.name} ${JSON.stringify(result).slice(0, 60)}${fate === 'unheard' ? ', unheard' : ''}`)
     return fate === 'unheard' ? { error: 'it did not answer in time' } : { value: copy(result) }
+  }
+
+  /** As the real activity does it; the store may also go away between the two. */
+  #load({ begin, ...ref }: LoadInput & { begin?: Begin }): LoadResult {
+    const loaded = this.store.load(ref)
+    if (loaded.status === 'deleted' || begin === undefined) return loaded
+    const batch = firstBatch(ref, loaded, begin)
+    if (batch === null || (!this.#calm && this.#r.chance(20))) return loaded
+    return this.#persist(batch).status === 'stored' ? { ...loaded, begun: batch.last_seq } : loaded
   }
 
   #persist(batch: ThreadBatch) {
