@@ -1,5 +1,5 @@
 import { defineSearchAttributeKey } from '@temporalio/common'
-import { upsertSearchAttributes } from '@temporalio/workflow'
+import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow'
 import { summaryOf } from '../src/thread/batch.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 
@@ -8,23 +8,36 @@ const AGENT = defineSearchAttributeKey('WeftAgent', 'KEYWORD')
 const TENANT = defineSearchAttributeKey('WeftTenant', 'KEYWORD')
 const WAITING = defineSearchAttributeKey('WeftWaiting', 'BOOL')
 
-/** What operators filter threads by. Each change costs one event of history, so only changes are written. */
+/** What operators filter threads by. Each change costs one event of history and one task, so only changes are written. */
 export class SearchAttributes {
-  #last = ''
+  #last: string
+  #hasTenant: boolean
+
+  constructor() {
+    // What whoever started this execution has given, or the one before it has left.
+    const { typedSearchAttributes: given } = workflowInfo()
+    this.#last = facts(given.get(STATUS), given.get(AGENT))
+    this.#hasTenant = given.get(TENANT) !== undefined
+  }
 
   update(state: ThreadState): void {
     if (!state.settings.search_attributes) return
     const { status, agent_id } = summaryOf(state)
-    const now = `${status}/${agent_id ?? ''}`
+    const now = facts(status, agent_id)
     if (now === this.#last) return
-    const first = this.#last === ''
     this.#last = now
+    const tenant = state.settings.tenant_attribute === true && !this.#hasTenant
+    this.#hasTenant ||= tenant
     upsertSearchAttributes([
       { key: STATUS, value: status },
       { key: AGENT, value: agent_id },
       { key: WAITING, value: status === 'waiting' },
       // It never changes, so one command that is sent anyway brings it.
-      ...(first && state.settings.tenant_attribute === true ? [{ key: TENANT, value: state.tenant }] : []),
+      ...(tenant ? [{ key: TENANT, value: state.tenant }] : []),
     ])
   }
+}
+
+function facts(status: string | undefined, agent_id: string | null | undefined): string {
+  return `${status ?? ''}/${agent_id ?? ''}`
 }

@@ -65,10 +65,11 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   const connection = await openConnection(options, namespace)
   shutdown.add('The connection to Temporal', () => connection.close())
   const bus = await openBus(base)
+  const attributes = await searchAttributes(connection, namespace)
   const settings: ThreadSettings = {
     idle_close_ms: config.idleCloseMs,
     continue_as_new_every: config.continueAsNewEvery,
-    ...(await searchAttributes(connection, namespace)),
+    ...attributes,
     heartbeat_timeout_ms: HEARTBEAT_TIMEOUT_MS[temporal.embedded ? 'embedded' : 'cluster'],
     cli: cliPrefix(temporal, namespace, config.searchPath),
   }
@@ -114,7 +115,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     store,
     ...admission(config),
     bus,
-    gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs }),
+    gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs, attributes }),
     reconciler: createReconciler(client),
     checkArguments: argumentsCheck(agents),
     agents: () =>

@@ -12,6 +12,7 @@ import { ApplicationFailure } from '@temporalio/common'
 import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Answer, RejectionCode } from '../thread/reply.ts'
+import { firstAttributes, type KnownAttributes } from './first-attributes.ts'
 import { forgetExecutions } from './forget.ts'
 import { ThreadUnavailable, type Delivered, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
@@ -23,7 +24,11 @@ export type GatewayOptions = {
   /** How long one command may take in all, retries included (ms). */
   timeout_ms: number
   task_queue?: string
+  /** Which search attributes may be given with a start (none). */
+  attributes?: KnownAttributes
 }
+
+const NO_ATTRIBUTES: KnownAttributes = { search_attributes: false, tenant_attribute: false }
 
 /** One try waits so long; the next one, with the same update id, finds the update where it is or brings it to the next execution. */
 const TRY_MS = 2_500
@@ -35,7 +40,12 @@ const FIRST_BACKOFF_MS = 20
 const LAST_BACKOFF_MS = 500
 
 /** The gateway over a Temporal client. Retries with one id until it has an answer or its time is up. */
-export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: GatewayOptions): ThreadGateway {
+export function createGateway({
+  client,
+  timeout_ms,
+  task_queue = TASK_QUEUE,
+  attributes = NO_ATTRIBUTES,
+}: GatewayOptions): ThreadGateway {
   async function send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Delivered> {
     const deadline = Date.now() + timeout_ms
     // Ids of what the command creates carry this time, so it is the same in every try.
@@ -78,10 +88,12 @@ export function createGateway({ client, timeout_ms, task_queue = TASK_QUEUE }: G
   /** One send. The start in it finds the thread running, or starts it from the store; it needs to know nothing. */
   function sendOnce(ref: ThreadRef, command: Command, updateId: string): Promise<Answer> {
     const { type, ...body } = command
+    const typedSearchAttributes = firstAttributes(ref, command, attributes)
     const startWorkflowOperation = new WithStartWorkflowOperation<() => Promise<void>>(THREAD_WORKFLOW, {
       ...startOptions(ref, task_queue),
       args: [],
       workflowIdConflictPolicy: 'USE_EXISTING',
+      ...(typedSearchAttributes === undefined ? {} : { typedSearchAttributes }),
     })
     const options = { args: [body], startWorkflowOperation, updateId }
     return client.workflow.executeUpdateWithStart<() => Promise<void>, Answer, unknown[]>(type, options)

@@ -75,7 +75,9 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const connection = await Connection.connect({ address: options.address, interceptors: retriesOfCalls() })
   const client = new Client({ connection })
   const task_queue = options.task_queue ?? 'weft'
-  const gateway = createGateway({ client, timeout_ms: options.timeout_ms ?? 10_000, task_queue })
+  const known = options.settings?.search_attributes !== false
+  const attributes = { search_attributes: known, tenant_attribute: known }
+  const gateway = createGateway({ client, timeout_ms: options.timeout_ms ?? 10_000, task_queue, attributes })
   const engine = new Engine({ ...options, task_queue }, store, bus, client, gateway)
   await engine.startWorker()
   return engine

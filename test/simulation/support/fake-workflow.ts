@@ -190,6 +190,7 @@ export const workflowInfo = () => ({
   ...here().info,
   historyLength: here().historyLength,
   continueAsNewSuggested: false,
+  typedSearchAttributes: { get: () => undefined },
   unsafe: { isReplaying: false },
 })
 export const currentUpdateInfo = (): { id: string } | undefined => frames.getStore()?.update

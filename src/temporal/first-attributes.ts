@@ -1,0 +1,25 @@
+import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common'
+import type { Command } from '../thread/command.ts'
+import type { ThreadRef } from '../thread/ports.ts'
+
+/** Which of the search attributes the namespace knows. */
+export type KnownAttributes = { search_attributes: boolean; tenant_attribute: boolean }
+
+/**
+ * What a thread will mostly be once it has taken the command that starts it. Given with the start it costs nothing, while
+ * the thread itself would have to write it by an event and a task of its own; where it comes out otherwise, the thread
+ * says so. Undefined where nothing is given: the namespace does not know them all, or the agent is not named.
+ */
+export function firstAttributes(
+  { tenant }: ThreadRef,
+  command: Command,
+  { search_attributes, tenant_attribute }: KnownAttributes,
+): SearchAttributePair[] | undefined {
+  if (!search_attributes || !tenant_attribute || command.type !== 'submit' || !command.agent_id) return undefined
+  return [
+    { key: defineSearchAttributeKey('WeftStatus', 'KEYWORD'), value: 'running' },
+    { key: defineSearchAttributeKey('WeftAgent', 'KEYWORD'), value: command.agent_id },
+    { key: defineSearchAttributeKey('WeftWaiting', 'BOOL'), value: false },
+    { key: defineSearchAttributeKey('WeftTenant', 'KEYWORD'), value: tenant },
+  ]
+}
