@@ -37,6 +37,25 @@ describe('a run', () => {
     checkLog(await engine.log(thread))
   })
 
+  test('costs the engine so many tasks and events', async () => {
+    const thread = newThread()
+    const handle = engine.client.workflow.getHandle(`default/${thread}`)
+    const counts = () =>
+      eventually(async () => {
+        const { searchAttributes } = await handle.describe()
+        if (searchAttributes['WeftStatus']?.[0] !== 'idle') return undefined
+        const { events = [] } = (await handle.fetchHistory()) ?? {}
+        const tasks = events?.filter((event) => event.workflowTaskCompletedEventAttributes != null).length
+        const markers = events?.filter((event) => event.markerRecordedEventAttributes != null).length
+        const upserts = events?.filter((event) => event.upsertWorkflowSearchAttributesEventAttributes != null).length
+        return { tasks, markers, upserts }
+      })
+    await engine.run(await engine.say(thread, 'hello', { agent_id: 'default' }))
+    expect(await counts()).toEqual({ tasks: 2, markers: 2, upserts: 1 })
+    await engine.run(await engine.say(thread, 'and again', { agent_id: 'default' }))
+    expect(await counts()).toEqual({ tasks: 4, markers: 4, upserts: 3 })
+  })
+
   test('goes through tools side by side and a loop of steps', async () => {
     const thread = newThread()
     const run = await engine.run(await engine.say(thread, '/tool get_weather {"city":"Paris"}\n/tool sleep {"ms":50}'))
