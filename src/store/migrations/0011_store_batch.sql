@@ -11,7 +11,7 @@ begin
   -- Takes the row's lock too. What fails below takes it all back.
   update weft.threads t set epoch = new_epoch, last_seq = new_seq, updated_at = greatest(t.updated_at, now_ms),
     status = new_status, agent_id = new_agent, active_run_id = new_active_run, message_count = new_message_count,
-    queue_revision = new_queue_revision, parked = new_parked,
+    queue_revision = new_queue_revision, parked = coalesce(new_parked, false),
     queue = coalesce(new_queue, t.queue), queued = coalesce(json_array_length(new_queue) > 0, t.queued)
   where t.tenant = of_tenant and t.id = of_thread and t.deleted_at is null and t.epoch <= new_epoch and t.last_seq = after_seq;
   if not found then
