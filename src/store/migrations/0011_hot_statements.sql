@@ -93,3 +93,56 @@ begin
   return true;
 end
 $$;
+
+-- What a thread's workflow begins with, in one call: makes the thread's row, or takes its lock and the next epoch, and
+-- reads what the row's last writer has stored by then. All null for a tombstone. `ledger`: the newest entries first.
+create function weft.load_thread(
+  of_tenant text, of_thread text, known_epoch bigint, now_ms bigint, since_ms bigint, most integer,
+  out epoch bigint, out last_seq bigint, out snapshot json, out ledger json
+) language plpgsql as $$
+begin
+  insert into weft.threads as t (tenant, id, epoch, created_at, updated_at)
+  values (of_tenant, of_thread, known_epoch + 1, now_ms, now_ms)
+  on conflict (tenant, id) do update set epoch = greatest(t.epoch, known_epoch) + 1 where t.deleted_at is null
+  returning t.epoch, t.last_seq into epoch, last_seq;
+  if not found then
+    return;
+  end if;
+  -- Statements of their own, which see what was committed while the first one waited for the lock.
+  select s.snapshot into snapshot from weft.snapshots s where s.tenant = of_tenant and s.thread_id = of_thread;
+  select json_agg(n) into ledger from (
+    select c.command_id, c.body_hash, c.at, c.reply from weft.commands c
+    where c.tenant = of_tenant and c.thread_id = of_thread and c.at >= since_ms
+    order by c.at desc, c.command_id desc limit most
+  ) n;
+end
+$$;
+
+-- As before (see 0006), but where nobody wants to be told, the deliveries with all their indexes are left alone.
+create or replace function weft.note_webhooks() returns trigger language plpgsql as $$
+declare
+  now_ms bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
+begin
+  -- An event that is written again long after it happened, by a repair say, is no news.
+  if new.occurred_at < now_ms - 604800000 then return null; end if;
+  perform 1 from weft.webhooks w where w.tenant = new.tenant and w.disabled_at is null;
+  if not found then return null; end if;
+  insert into weft.webhook_deliveries
+    (webhook_id, tenant, delivery_id, thread_id, run_id, seq, kind, next_at, created_at, updated_at)
+  select w.id, new.tenant, new.thread_id || '/' || new.idempotency_key || '/' || new.occurred_at, new.thread_id, new.run_id, new.seq, new.kind,
+    now_ms, now_ms, now_ms
+  from weft.webhooks w where w.tenant = new.tenant and w.disabled_at is null and new.kind = any (w.kinds)
+    -- What was before it is not its affair, when a repair writes it again; clocks may differ by a little.
+    and w.created_at <= new.occurred_at + 60000
+  on conflict do nothing;
+  return null;
+end $$;
+
+-- Whoever names a run or a dispatch mostly names no thread: in this order the key serves both, and what lists a thread's
+-- goes by its own index. So a run's row is in two indexes less.
+alter table weft.runs drop constraint runs_pkey;
+alter table weft.runs add primary key (tenant, run_id, thread_id);
+drop index weft.runs_by_id;
+alter table weft.dispatches drop constraint dispatches_pkey;
+alter table weft.dispatches add primary key (tenant, dispatch_id, thread_id);
+drop index weft.runs_by_dispatch;
