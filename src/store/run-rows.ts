@@ -8,17 +8,14 @@ type RunReads = Pick<ConversationRows, 'getRun' | 'findRun' | 'listRuns' | 'late
 
 export function runRows(database: Database): RunReads {
   const getRun: RunReads['getRun'] = async (tenant, run_id, thread_id) => {
-    const row = await database.run((db) =>
-      db
-        .selectFrom('weft.runs')
-        .select('record')
-        .where('tenant', '=', tenant)
-        .where('run_id', '=', run_id)
-        .$if(thread_id !== undefined, (query) => query.where('thread_id', '=', thread_id ?? ''))
-        .orderBy('created_at', 'desc')
-        .executeTakeFirst(),
+    // An order that one row does not need would lead the planner through all runs of the thread.
+    const which = thread_id === undefined ? sql`order by created_at desc limit 1` : sql`and thread_id = ${thread_id}`
+    const { rows } = await database.run((db) =>
+      sql<{ record: RunRecord }>`select record from weft.runs where tenant = ${tenant} and run_id = ${run_id} ${which}`.execute(
+        db,
+      ),
     )
-    return row?.record ?? null
+    return rows[0]?.record ?? null
   }
   const runOfDispatch = async (tenant: string, dispatch_id: string): Promise<RunRecord | null> => {
     // By way of the dispatch, which has the id in its key: the runs have no index for it.
