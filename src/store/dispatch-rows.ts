@@ -21,20 +21,13 @@ export function dispatchRows(database: Database): DispatchReads {
         })
       }),
     findDispatch: async (tenant, dispatch_id) => {
-      // By way of its run, whose index has the dispatch's id: the dispatches need none of their own for it.
       const row = await database.run((db) =>
         db
-          .selectFrom('weft.runs as r')
-          .innerJoin('weft.dispatches as d', (join) =>
-            join
-              .onRef('d.tenant', '=', 'r.tenant')
-              .onRef('d.thread_id', '=', 'r.thread_id')
-              .onRef('d.dispatch_id', '=', 'r.dispatch_id'),
-          )
-          .select('d.record')
-          .where('r.tenant', '=', tenant)
-          .where('r.dispatch_id', '=', dispatch_id)
-          .orderBy('r.created_at', 'desc')
+          .selectFrom('weft.dispatches')
+          .select('record')
+          .where('tenant', '=', tenant)
+          .where('dispatch_id', '=', dispatch_id)
+          .orderBy('created_at', 'desc')
           .executeTakeFirst(),
       )
       return row?.record ?? null

@@ -2,18 +2,18 @@ import { sql } from 'kysely'
 import { jsonSize, type JsonObject } from '../thread/json.ts'
 import { LEDGER_AGE_MS, LEDGER_SIZE, MAX_LEDGER_BYTES } from '../thread/limits.ts'
 import type { LoadInput } from '../thread/ports.ts'
-import type { LedgerEntry } from '../thread/state.ts'
+import type { LedgerEntry, Snapshot } from '../thread/state.ts'
 import type { Database } from './database.ts'
 import { toJsonText } from './json-text.ts'
 import { persist } from './persist.ts'
 import { StagedCache } from './staged-cache.ts'
-import type { Tx } from './schema.ts'
+import type { Db } from './schema.ts'
 import type { EngineRows } from './store.ts'
 
 export function engineRows(database: Database): EngineRows {
   const cache = new StagedCache()
   return {
-    load: (ref) => database.transaction((tx) => load(tx, ref, Date.now())),
+    load: (ref) => database.run((db) => load(db, ref, Date.now())),
     persist: (batch) => database.run((db) => persist(db, batch, Date.now(), cache)),
     stage: async (key, parts) => {
       if (parts.length === 0) return
@@ -73,35 +73,23 @@ export function engineRows(database: Database): EngineRows {
 /** More than an execution comes to; without their answers they take half of what a local activity may bring. */
 const ALL_COMMANDS = 5_000
 
-async function load(tx: Tx, ref: LoadInput, now: number): ReturnType<EngineRows['load']> {
-  // Makes the thread or takes its row's lock, and the next epoch, in one statement; a tombstone answers with no row.
-  const { rows } = await sql<{ epoch: number; last_seq: number }>`
-    insert into weft.threads as t (tenant, id, epoch, created_at, updated_at)
-    values (${ref.tenant}, ${ref.thread_id}, ${ref.epoch ?? 0}::bigint + 1, ${now}::bigint, ${now}::bigint)
-    on conflict (tenant, id) do update set epoch = greatest(t.epoch, ${ref.epoch ?? 0}::bigint) + 1 where t.deleted_at is null
-    returning t.epoch, t.last_seq`.execute(tx)
-  const [thread] = rows
-  if (thread === undefined) return { status: 'deleted' }
-  const stored = await tx
-    .selectFrom('weft.snapshots')
-    .select('snapshot')
-    .where('tenant', '=', ref.tenant)
-    .where('thread_id', '=', ref.thread_id)
-    .executeTakeFirst()
+/** By one call of `weft.load_thread` (see the migrations); what follows in the same transaction has the row's lock. */
+async function load(db: Db, ref: LoadInput, now: number): ReturnType<EngineRows['load']> {
   const all = ref.all_commands === true
-  const ledger: LedgerEntry[] = await tx
-    .selectFrom('weft.commands')
-    .select(['command_id', 'body_hash', 'at', 'reply'])
-    .where('tenant', '=', ref.tenant)
-    .where('thread_id', '=', ref.thread_id)
-    .where('at', '>=', all ? 0 : now - LEDGER_AGE_MS)
-    .orderBy('at', 'desc')
-    .orderBy('command_id', 'desc')
-    .limit(all ? ALL_COMMANDS : LEDGER_SIZE)
-    .execute()
+  const since = all ? 0 : now - LEDGER_AGE_MS
+  const { rows } = await sql<Loaded>`
+    select epoch, last_seq, snapshot, ledger from weft.load_thread(
+      ${ref.tenant}, ${ref.thread_id}, ${ref.epoch ?? 0}, ${now}, ${since}, ${all ? ALL_COMMANDS : LEDGER_SIZE})`.execute(db)
+  const [thread] = rows
+  if (thread === undefined || thread.epoch === null) return { status: 'deleted' }
+  const { epoch, last_seq, snapshot } = thread
+  const ledger = thread.ledger ?? []
   const brought = all ? lightened(ledger, now) : newest(ledger)
-  return { status: 'loaded', ...thread, snapshot: stored?.snapshot ?? null, ledger: brought.reverse() }
+  return { status: 'loaded', epoch, last_seq, snapshot, ledger: brought.reverse() }
 }
+
+/** Without an epoch there is nothing but a tombstone. `ledger`: the newest first, null when there is none. */
+type Loaded = { epoch: number | null; last_seq: number; snapshot: Snapshot | null; ledger: LedgerEntry[] | null }
 
 /**
  * All entries, as if they were of now, so that none is forgotten before the engine has brought everything again. What

@@ -3,6 +3,7 @@ import type { ThreadEvent } from '../thread/event.ts'
 import { messageKind } from '../thread/message.ts'
 import type { PersistBatch } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
+import type { LedgerEntry } from '../thread/state.ts'
 import type { EventRow } from './event-log.ts'
 import { toJsonText } from './json-text.ts'
 import { pendingContent } from './resolve-refs.ts'
@@ -23,7 +24,7 @@ export type Writing = {
 }
 
 /**
- * Everything a batch implies, by one call of `weft.write_batch` (see the migrations). False, and nothing is written,
+ * Everything a batch implies, by one call of `weft.store_batch` (see the migrations). False, and nothing is written,
  * when the thread's log does not end right before these rows, or its row says that this batch must not be written.
  */
 export async function writeBatch(db: Db, writing: Writing): Promise<boolean> {
@@ -31,14 +32,23 @@ export async function writeBatch(db: Db, writing: Writing): Promise<boolean> {
   const { runs, dispatches, ended } = runRows(writing)
   const { closed, opened } = ticketChanges(writing.resolved, writing.records)
   const after = last_seq - rows.length
-  const done = await sql<{ written: boolean }>`select weft.write_batch(
+  const { status, agent_id, active_run_id, message_count, queue_revision } = batch.summary
+  const done = await sql<{ written: boolean }>`select weft.store_batch(
     ${batch.tenant}, ${batch.thread_id}, ${batch.epoch}, ${after}, ${last_seq}, ${now},
+    ${status}, ${agent_id}, ${active_run_id}, ${message_count}, ${queue_revision}, ${batch.snapshot.parked},
     ${json(rows.map((row, index) => ({ ...row, hash: hashes[index] })))},
-    ${some(messageRows(writing))}, ${some(runs)}, ${some(dispatches)}, ${some(ended)},
+    ${some(messageRows(writing))}, ${some(runs)}, ${some(dispatches)}, ${ended.length === 0 ? null : ended},
     ${some(pendingRows(writing))}, ${batch.queue === null ? null : json(batch.queue)},
-    ${some(batch.ledger)}, ${json(batch.summary)}, ${json(batch.snapshot)},
+    ${some(eachOnce(batch.ledger))}, ${json(batch.snapshot)},
     ${some(closed)}, ${some(opened)}, ${some(tracedEvents(writing.resolved))}) as written`.execute(db)
   return done.rows[0]?.written === true
+}
+
+/** One statement may touch a row once: of a command that was refused and then applied, what was applied counts. */
+function eachOnce(ledger: readonly LedgerEntry[]): LedgerEntry[] {
+  const once = new Map<string, LedgerEntry>()
+  for (const entry of ledger) if (once.get(entry.command_id)?.reply.ok !== true) once.set(entry.command_id, entry)
+  return [...once.values()]
 }
 
 /** The ledger alone, for a batch whose events are all stored. */

@@ -1,4 +1,5 @@
 import { Mutex, parse, protocol, type ExecProtocolResult, type PGlite, type Results } from '@electric-sql/pglite'
+import { bindMessages } from './pglite-bind.ts'
 
 /** Statements that are kept prepared; each holds some tens of kilobytes of plan. */
 const MOST = 200
@@ -64,10 +65,8 @@ export function keepStatements(database: PGlite): Statements {
     }
     const statement = known === 'once' ? await prepare(text) : known
     remember(text, statement)
-    const { serialize } = protocol
-    const bound = serialize.bind({ statement: statement.name, values: asTexts(database, values, statement.types) })
     const { messages } = await database
-      .execProtocol(joined([bound, serialize.execute({}), serialize.sync()]))
+      .execProtocol(bindMessages(statement.name, asTexts(database, values, statement.types)))
       .catch((error: unknown) => {
         if ((error as { code?: string }).code === STALE) prepared.delete(text)
         throw error

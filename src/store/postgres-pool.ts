@@ -1,7 +1,8 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
 import pg from 'pg'
-import { endsConnection, toStoreError } from './failures.ts'
+import { endsConnection, sqlState, toStoreError } from './failures.ts'
 import { scrubParameters } from './json-text.ts'
+import { statementNames } from './statement-names.ts'
 import { StoreUnavailable } from './store.ts'
 
 const INT8 = 20
@@ -11,11 +12,13 @@ const parsers: pg.CustomTypesConfig = {
 
 /** However long a checkout may last: a server that has not connected or answered by then is away (ms). */
 const ANSWER_MS = 3_000
+const STALE = 'A table has changed under a prepared statement.'
 
 /** A pool for kysely whose every checkout (waiting, connecting, all its statements) ends within `timeout_ms`. */
 export function postgresPool(options: { database_url: string; size: number; timeout_ms: number }): PostgresPool {
   const { timeout_ms } = options
   const isLong = timeout_ms > ANSWER_MS
+  const nameOf = statementNames()
   const pool = new pg.Pool({
     connectionString: options.database_url,
     max: options.size,
@@ -37,7 +40,7 @@ export function postgresPool(options: { database_url: string; size: number; time
     connect: async () => {
       const began = Date.now()
       try {
-        const client = new TimedClient(await pool.connect(), timeout_ms, began)
+        const client = new TimedClient(await pool.connect(), nameOf, { timeout_ms, began })
         if (isLong) await client.mustAnswer()
         return client
       } catch (error) {
@@ -46,6 +49,15 @@ export function postgresPool(options: { database_url: string; size: number; time
     },
     end: () => pool.end(),
   }
+}
+
+/**
+ * The connection has prepared a statement for a table as it was, or has lost it to a pooler that gave its session away.
+ * It cannot prepare anew under the same name, so another connection does.
+ */
+function isStale(error: unknown): boolean {
+  const state = sqlState(error)
+  return state === '0A000' || state === '26000'
 }
 
 class Connecting extends pg.Client {
@@ -61,10 +73,16 @@ class Connecting extends pg.Client {
 class TimedClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient
   readonly #timer: NodeJS.Timeout
+  readonly #nameOf: (text: string) => string | undefined
   #broken: unknown = null
 
-  constructor(client: pg.PoolClient, timeout_ms: number, began: number) {
+  constructor(
+    client: pg.PoolClient,
+    nameOf: (text: string) => string | undefined,
+    { timeout_ms, began }: { timeout_ms: number; began: number },
+  ) {
     this.#client = client
+    this.#nameOf = nameOf
     this.#timer = setTimeout(() => this.#giveUp(timeout_ms), Math.max(0, timeout_ms - (Date.now() - began)))
   }
 
@@ -96,10 +114,15 @@ class TimedClient implements PostgresPoolClient {
   async query(text: unknown, values: readonly unknown[] = []): Promise<unknown> {
     if (this.#broken !== null) throw this.#broken
     try {
-      return await this.#client.query(text as string, scrubParameters(values))
+      const name = this.#nameOf(text as string)
+      return await this.#client.query({
+        ...(name === undefined ? {} : { name }),
+        text: text as string,
+        values: scrubParameters(values),
+      })
     } catch (error) {
-      const seen = this.#broken ?? toStoreError(error)
-      if (endsConnection(error)) this.#broken ??= seen
+      const seen = this.#broken ?? (isStale(error) ? new StoreUnavailable(STALE, { cause: error }) : toStoreError(error))
+      if (endsConnection(error) || isStale(error)) this.#broken ??= seen
       throw seen
     }
   }

@@ -43,7 +43,7 @@ export async function survey(database: Database, tenant: string, page: { after: 
       cross join lateral (
         select count(r.run_id) as dispatches, count(*) - count(r.run_id) as stray
         from weft.dispatches d left join weft.runs r
-          on r.tenant = d.tenant and r.thread_id = d.thread_id and r.dispatch_id = d.dispatch_id
+          on r.tenant = d.tenant and r.run_id = d.record ->> 'run_id' and r.thread_id = d.thread_id and r.dispatch_id = d.dispatch_id
         where d.tenant = t.tenant and d.thread_id = t.id) d
       cross join lateral (
         select coalesce(sum(l.to_seq - l.from_seq + 1) filter (where l.what = 'events'), 0)::bigint as events,

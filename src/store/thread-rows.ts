@@ -9,18 +9,18 @@ import type { Page, PageRequest, ThreadFilter, ThreadRow, ThreadRows } from './s
 import { createThread, THREAD_COLUMNS } from './thread-create.ts'
 import { deleteThread, patchThread } from './thread-tree.ts'
 
+/** Every request asks for its thread: as text, since building a query of twenty columns takes half as long as its answer. */
+const COLUMNS = sql.raw(THREAD_COLUMNS.join(', '))
+
 export function threadRows(database: Database): ThreadRows {
   return {
     create: (tenant, thread) => database.transaction((tx) => createThread(tx, tenant, thread)),
     fork: (tenant, source, at, thread) => database.transaction((tx) => forkThread(tx, tenant, { source, at, thread })),
     get: (tenant, id) =>
       database.run(async (db) => {
-        const row = await db
-          .selectFrom('weft.threads')
-          .select([...THREAD_COLUMNS, 'deleted_at'])
-          .where('tenant', '=', tenant)
-          .where('id', '=', id)
-          .executeTakeFirst()
+        const { rows } = await sql<ThreadRow & { deleted_at: number | null }>`
+          select ${COLUMNS}, deleted_at from weft.threads where tenant = ${tenant} and id = ${id}`.execute(db)
+        const [row] = rows
         if (row === undefined) return null
         const { deleted_at, ...thread } = row
         return deleted_at === null ? thread : 'deleted'

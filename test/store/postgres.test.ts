@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openDatabase } from '../../src/store/database.ts'
 import { createStore, StoreBroken, StoreUnavailable } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
@@ -132,6 +134,24 @@ describe('PostgreSQL', () => {
     await eventually(() => store.ping())
     await client.end()
   }, 20_000)
+
+  it('keeps the statements that come again prepared, and finds its way when a table changes under them', async () => {
+    const small = await openDatabase({ database_url: server.url, timeout_ms: 900, pool_size: 1 })
+    const ask = <T>(text: string): Promise<T[]> => small.run(async (db) => (await sql.raw<T>(text).execute(db)).rows)
+    try {
+      await ask('create table public.changing (id int)')
+      await ask('insert into public.changing values (1)')
+      for (let n = 0; n < 3; n++) expect(await ask('select * from public.changing')).toEqual([{ id: 1 }])
+      const named = await ask<{ statement: string }>(`select statement from pg_prepared_statements where name like 'weft%'`)
+      expect(named.map(({ statement }) => statement)).toEqual(['select * from public.changing'])
+      await ask('alter table public.changing add column more int default 7')
+      await expect(ask('select * from public.changing')).rejects.toThrow(StoreUnavailable)
+      for (let n = 0; n < 3; n++) expect(await ask('select * from public.changing')).toEqual([{ id: 1, more: 7 }])
+    } finally {
+      await ask('drop table public.changing')
+      await small.close()
+    }
+  })
 
   it('a server that is not there is unavailable', async () => {
     const none = await createStore({ database_url: 'postgres://nobody@127.0.0.1:1/none' })
