@@ -102,7 +102,9 @@ export function persistContract(store: () => Store): void {
       await store().engine.persist(batch(ref, epoch, events.slice(0, 2)))
       const result = await store().engine.persist(batch(ref, epoch, events.slice(1)))
       expect(result).toMatchObject({ status: 'stored', last_seq: 4, events: [{ event_seq: 3 }, { event_seq: 4 }] })
-      expect((await store().conversation.transcript(ref, 99)).map((row) => row.message_seq)).toEqual([1, 2, 3, 4])
+      expect(
+        (await store().conversation.messagesBetween(ref, { after: 0, through: 99, limit: 9_999 })).map((row) => row.message_seq),
+      ).toEqual([1, 2, 3, 4])
     })
 
     it('refuses another event under a stored number', async () => {
@@ -160,7 +162,8 @@ export function persistContract(store: () => Store): void {
           await store().engine.persist(batch(ref, epoch, [committed(2, 2)]))
         }),
       )
-      for (const ref of refs) expect(await store().conversation.transcript(ref, 9)).toHaveLength(2)
+      for (const ref of refs)
+        expect(await store().conversation.messagesBetween(ref, { after: 0, through: 9, limit: 9_999 })).toHaveLength(2)
     })
 
     it('makes text safe that Postgres cannot hold', async () => {
@@ -175,7 +178,7 @@ export function persistContract(store: () => Store): void {
         content_blocks: [{ type: 'text', text: safe }],
         metadata: { 'key\ufffd': safe },
       })
-      const [row] = await store().conversation.transcript(ref, 9)
+      const [row] = await store().conversation.messagesBetween(ref, { after: 0, through: 9, limit: 9_999 })
       expect(row).toMatchObject({ content: safe, metadata: { 'key\ufffd': safe } })
       expect(await store().engine.persist(batch(ref, epoch, [event]))).toMatchObject({ status: 'stored' })
       expect(await store().threads.get(ref.tenant, 'no\0thread')).toBeNull()
@@ -202,7 +205,7 @@ async function readRun(store: Store, ref: { tenant: string; thread_id: string },
 async function everything(store: Store, ref: { tenant: string; thread_id: string }): Promise<unknown> {
   return [
     await store.threads.get(ref.tenant, ref.thread_id),
-    await store.conversation.transcript(ref, 999),
+    await store.conversation.messagesBetween(ref, { after: 0, through: 999, limit: 9_999 }),
     await store.conversation.listEvents(ref.tenant, { thread_id: ref.thread_id, after_seq: 0, limit: 99 }),
     await store.conversation.listRuns(ref.tenant, { thread_id: ref.thread_id }, { limit: 9 }),
     await store.conversation.listPending(ref),
