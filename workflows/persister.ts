@@ -65,7 +65,7 @@ export class Persister {
     const batch = nextBatch(state)
     if (batch === null) return
     // What a replay must go through again grows with what was written, the snapshots above all.
-    this.written += state.unstored.bytes + 1_000 + 1_600 * state.queue.length
+    this.written += state.unstored.bytes + 1_000 + (batch.waiting?.length ?? 0)
     const write = { batch, inputs: this.#inbox.length, result: null as PersistResult | null }
     this.#write = write
     void this.#persist(batch).then((result) => {

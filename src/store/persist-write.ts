@@ -3,8 +3,9 @@ import type { ThreadEvent } from '../thread/event.ts'
 import { messageKind } from '../thread/message.ts'
 import type { PersistBatch } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
+import type { Snapshot } from '../thread/state.ts'
 import type { EventRow } from './event-log.ts'
-import { toJsonText } from './json-text.ts'
+import { scrubbed, toJsonText } from './json-text.ts'
 import { pendingContent } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
 import { tracedEvents } from '../thread/repair/traced.ts'
@@ -36,7 +37,7 @@ export async function writeBatch(db: Db, writing: Writing): Promise<boolean> {
     ${json(rows.map((row, index) => ({ ...row, hash: hashes[index] })))},
     ${some(messageRows(writing))}, ${some(runs)}, ${some(dispatches)}, ${some(ended)},
     ${some(pendingRows(writing))}, ${batch.queue === null ? null : json(batch.queue)},
-    ${some(batch.ledger)}, ${json(batch.summary)}, ${json(batch.snapshot)},
+    ${some(batch.ledger)}, ${json(batch.summary)}, ${snapshotText({ rest: batch.snapshot, waiting: batch.waiting })},
     ${some(closed)}, ${some(opened)}, ${some(tracedEvents(writing.resolved))}) as written`.execute(db)
   return done.rows[0]?.written === true
 }
@@ -49,6 +50,12 @@ export async function writeLedger(tx: Tx, batch: PersistBatch): Promise<void> {
 
 function json(value: unknown): RawBuilder<unknown> {
   return sql`${toJsonText(value)}`
+}
+
+/** The text of what waits goes in as it came: for a long queue, reading and writing it again would be most of the work. */
+export function snapshotText({ rest, waiting }: { rest: Snapshot; waiting?: string | undefined }): string {
+  const text = JSON.stringify(rest)
+  return scrubbed(waiting === undefined ? text : `${text.slice(0, -1)},"waiting":${waiting}}`)
 }
 
 function some(rows: unknown[]): RawBuilder<unknown> | null {

@@ -1,5 +1,7 @@
 import { activeRun } from './draft.ts'
+import type { ThreadEvent } from './event.ts'
 import { jsonSize } from './json.ts'
+import { packed, packedRun, unpacked, unpackedRun } from './packed.ts'
 import type { PersistBatch, RunWrite, ThreadBatch, ThreadSummaryRow } from './ports.ts'
 import { hasAnswer } from './rules/runs.ts'
 import { toSnapshot } from './state-init.ts'
@@ -15,26 +17,36 @@ export function nextBatch(state: ThreadState): ThreadBatch | null {
   if (!hasUnstored(state)) return null
   const { events, ended, ledger } = state.unstored
   const changed = new Set(events.flatMap((event) => event.run_id ?? []))
-  const queueChanged = events.some((event) => event.kind.startsWith('Pending') || event.kind === 'MessageCommitted')
+  const { rest, waiting } = packed(toSnapshot(state))
   return {
     tenant: state.tenant,
     thread_id: state.thread_id,
     epoch: state.epoch,
     events,
     last_seq: state.event_seq,
-    ended: ended.map(({ run }) => toWrite(run)),
+    ended: ended.map(({ run }) => packedRun(run)),
     touched: Object.keys(state.runs).filter((run_id) => changed.has(run_id)),
-    queue_changed: queueChanged,
+    queue_changed: events.some(changesQueue),
     ledger,
     summary: summaryOf(state),
-    snapshot: toSnapshot(state),
+    snapshot: rest,
+    ...(waiting === undefined ? {} : { waiting }),
   }
 }
 
-/** A batch with the records that the store writes, taken from its snapshot. */
+/** What waits leaves the queue with a reference to its content. */
+function changesQueue({ kind, refs = [] }: ThreadEvent): boolean {
+  return kind.startsWith('Pending') || (kind === 'MessageCommitted' && refs.some(({ ref }) => ref.from === 'pending'))
+}
+
+/** A batch with the records that the store writes, taken from its snapshot. What waits is looked at only if it has changed. */
 export function expandBatch({ ended, touched, queue_changed, ...batch }: ThreadBatch): PersistBatch {
-  const open = touched.flatMap((run_id) => batch.snapshot.runs[run_id] ?? [])
-  return { ...batch, runs: [...ended, ...open.map(toWrite)], queue: queue_changed ? batch.snapshot.queue : null }
+  const { snapshot, waiting, thread_id } = batch
+  const closer = queue_changed || touched.some((run_id) => snapshot.runs[run_id] === undefined)
+  const { runs, queue } = closer && waiting !== undefined ? unpacked({ ...snapshot, waiting }) : snapshot
+  const over = ended.map((run) => unpackedRun(run, thread_id))
+  const open = touched.flatMap((run_id) => runs[run_id] ?? [])
+  return { ...batch, runs: [...over, ...open].map(toWrite), queue: queue_changed ? queue : null }
 }
 
 /** The state once a batch is in the store: what has come in since stays unstored. */
