@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from 'kysely'
+import { leftQueue } from '../thread/batch.ts'
 import type { ThreadEvent } from '../thread/event.ts'
 import { messageKind } from '../thread/message.ts'
 import type { PersistBatch } from '../thread/ports.ts'
@@ -112,6 +113,7 @@ function pendingRows({ batch, resolved }: Writing): object[] {
   const waiting = batch.queue === null ? null : new Set(batch.queue.map((entry) => entry.pending_id))
   const given = new Map<string, object>()
   for (const event of resolved) {
+    given.delete(leftQueue(event) ?? '')
     const row = pendingContent(event)
     if (row !== null && (waiting?.has(row.pending_id) ?? true)) given.set(row.pending_id, row)
   }

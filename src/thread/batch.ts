@@ -5,7 +5,7 @@ import { packed, packedRun, unpacked, unpackedRun } from './packed.ts'
 import type { PersistBatch, RunWrite, ThreadBatch, ThreadSummaryRow } from './ports.ts'
 import { hasAnswer } from './rules/runs.ts'
 import { toSnapshot } from './state-init.ts'
-import type { RunState, ThreadState } from './state.ts'
+import type { PendingEntry, RunState, ThreadState } from './state.ts'
 
 /** Whether anything is left to write; cheaper than the batch itself, and the loop asks at every turn. */
 export function hasUnstored({ unstored }: ThreadState): boolean {
@@ -26,7 +26,7 @@ export function nextBatch(state: ThreadState): ThreadBatch | null {
     last_seq: state.event_seq,
     ended: ended.map(({ run }) => packedRun(run)),
     touched: Object.keys(state.runs).filter((run_id) => changed.has(run_id)),
-    queue_changed: events.some(changesQueue),
+    queue_changed: changesQueue(events),
     ledger,
     summary: summaryOf(state),
     snapshot: rest,
@@ -34,9 +34,21 @@ export function nextBatch(state: ThreadState): ThreadBatch | null {
   }
 }
 
-/** What waits leaves the queue with a reference to its content. */
-function changesQueue({ kind, refs = [] }: ThreadEvent): boolean {
-  return kind.startsWith('Pending') || (kind === 'MessageCommitted' && refs.some(({ ref }) => ref.from === 'pending'))
+/** Whether the queue is another after these events; what came and was read among them has left no trace in it. */
+function changesQueue(events: readonly ThreadEvent[]): boolean {
+  const come = new Set<string>()
+  for (const event of events) {
+    const left = leftQueue(event)
+    if (event.kind === 'PendingDelivered') come.add(event.payload.pending_id)
+    else if (left !== null ? !come.delete(left) : event.kind.startsWith('Pending')) return true
+  }
+  return come.size > 0
+}
+
+/** The message that leaves the queue with this event, if one does. What is committed from there refers to its content there. */
+export function leftQueue({ kind, payload, refs = [] }: ThreadEvent): string | null {
+  if (kind === 'PendingRetracted' || kind === 'PendingUndelivered') return payload.pending_id
+  return kind === 'MessageCommitted' && refs.some(({ ref }) => ref.from === 'pending') ? payload.message_id : null
 }
 
 /** A batch with the records that the store writes, taken from its snapshot. What waits is looked at only if it has changed. */
@@ -47,6 +59,11 @@ export function expandBatch({ ended, touched, queue_changed, ...batch }: ThreadB
   const over = ended.map((run) => unpackedRun(run, thread_id))
   const open = touched.flatMap((run_id) => runs[run_id] ?? [])
   return { ...batch, runs: [...over, ...open].map(toWrite), queue: queue_changed ? queue : null }
+}
+
+/** The queue at a batch's end, whether or not the batch as a whole has changed it; null where the snapshot has none. */
+export function queueOf({ snapshot, waiting }: PersistBatch): PendingEntry[] | null {
+  return waiting === undefined ? snapshot.queue : unpacked({ ...snapshot, waiting }).queue
 }
 
 /** The state once a batch is in the store: what has come in since stays unstored. */
