@@ -3,7 +3,7 @@ import { jsonSize } from '../src/thread/json.ts'
 import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
 import type { LoadInput, ThreadActivities } from '../src/thread/ports.ts'
 import { fromStore } from '../src/thread/state-init.ts'
-import { packed, type Packed } from '../src/thread/packed.ts'
+import { inShort, type Packed } from '../src/thread/packed.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 import type { Input } from './inbox.ts'
 
@@ -51,8 +51,7 @@ function wasReset(): boolean {
 }
 
 export function handOver(state: ThreadState, inputs: Input[]): HandOver {
-  const { rest, ...waiting } = packed(state)
-  return { state: { ...rest, ...waiting }, inputs }
+  return { state: inShort(state), inputs }
 }
 
 /** Whether this is small enough to be the next execution's input. */

@@ -1,4 +1,5 @@
 import { isObject, utf8Length, type Json, type JsonObject } from './json.ts'
+import { deriveId } from './ids.ts'
 import type { PendingEntry, RunState, Snapshot } from './state.ts'
 
 /**
@@ -13,8 +14,12 @@ type PackedEntry =
 export type PackedRun =
   [run_id: string, dispatch_id: string, agent_id: string, dispatch_epoch: number, created_at: number, own?: Own] | RunState
 type Own = { run?: JsonObject; record?: JsonObject; dispatch?: JsonObject }
-/** `runs`: all in their order; of one that does not wait only the id, since it stands in the state itself. */
-export type Waiting = { queue: PackedEntry[]; runs: (PackedRun | string)[] }
+/**
+ * `runs`: all in their order. Of one that does not wait only the id, since it stands in the state itself. Most of those
+ * that wait say nothing that the message does not say for which they were made: its place in the queue, and the epoch.
+ */
+export type Waiting = { queue: PackedEntry[]; runs: (PackedRun | string | Made)[] }
+type Made = [place: number, dispatch_epoch: number]
 
 type Holder = Pick<Snapshot, 'thread_id' | 'queue' | 'runs'>
 /** A state in which queue and waiting runs are packed away, as JSON text or as what that reads; absent: there were none. */
@@ -26,10 +31,22 @@ export type StoredSnapshot = Packed<Snapshot>
 export function packed<T extends Holder>(state: T): { rest: T; waiting?: string } {
   const runs = Object.values(state.runs)
   if (state.queue.length === 0 && !runs.some(waits)) return { rest: state }
-  const queue = state.queue.map((entry) => textOf(entry, packedEntry).text)
-  const packedRuns = runs.map((run) => (waits(run) ? textOf(run, packedRun).text : JSON.stringify(run.record.run_id)))
+  const queue = state.queue.map((entry) => textOf(entry).text)
+  const places = new Map(state.queue.map((entry, place) => [entry.for_run_id, place]))
+  const packedRuns = runs.map((run) => {
+    if (!waits(run)) return JSON.stringify(run.record.run_id)
+    const place = places.get(run.record.run_id)
+    const isMade = place !== undefined && isMadeFor(run, state.queue[place])
+    return isMade ? `[${String(place)},${String(run.dispatch.dispatch_epoch)}]` : textOfRun(run).text
+  })
   const open = Object.fromEntries(Object.entries(state.runs).filter(([, run]) => !waits(run)))
   return { rest: { ...state, queue: [], runs: open }, waiting: `{"queue":[${queue.join()}],"runs":[${packedRuns.join()}]}` }
+}
+
+/** The same as one value, to be sent or kept. */
+export function inShort<T extends Holder>(state: T): Packed<T> {
+  const { rest, ...waiting } = packed(state)
+  return { ...rest, ...waiting }
 }
 
 /** The state again, from what `packed` made of it or from one that never was. */
@@ -37,19 +54,38 @@ export function unpacked<T extends Holder>({ waiting: given, ...state }: Packed<
   const whole = state as unknown as T
   if (given === undefined) return whole
   const waiting = typeof given === 'string' ? (JSON.parse(given) as Waiting) : given
+  const queue = waiting.queue.map(unpackedEntry)
   const runs = waiting.runs.flatMap((run) => {
-    const one = typeof run === 'string' ? whole.runs[run] : unpackedRun(run, whole.thread_id)
+    const one = typeof run === 'string' ? whole.runs[run] : unpackedRun(isMade(run) ? made(run, queue) : run, whole.thread_id)
     return one === undefined ? [] : [[one.record.run_id, one] as const]
   })
-  return { ...whole, queue: waiting.queue.map(unpackedEntry), runs: Object.fromEntries(runs) }
+  return { ...whole, queue, runs: Object.fromEntries(runs) }
+}
+
+function isMade(run: PackedRun | Made): run is Made {
+  return Array.isArray(run) && run.length === 2
+}
+
+/** Whether nothing but its epoch is to be said of this run besides the message. */
+function isMadeFor(run: RunState, entry: PendingEntry | undefined): boolean {
+  const { record } = run
+  if (entry?.agent_id !== record.agent_id || entry.created_at !== record.created_at) return false
+  return textOfRun(run).plain
+}
+
+function made([place, dispatch_epoch]: Made, queue: readonly PendingEntry[]): PackedRun {
+  const { for_run_id, agent_id = '', created_at = 0 } = queue[place] ?? {}
+  const run_id = for_run_id ?? ''
+  return [run_id, dispatchOf(run_id), agent_id, dispatch_epoch, created_at]
+}
+
+function dispatchOf(run_id: string): string {
+  return deriveId(run_id, 'dispatch')
 }
 
 /** How much room the queue and its runs take in every write, in bytes. */
 export function waitingSize({ queue, runs }: Pick<Holder, 'queue' | 'runs'>): number {
-  const sizes = [
-    ...queue.map((entry) => textOf(entry, packedEntry).bytes),
-    ...Object.values(runs).map((run) => textOf(run, packedRun).bytes),
-  ]
+  const sizes = [...queue.map((entry) => textOf(entry).bytes), ...Object.values(runs).map((run) => textOfRun(run).bytes)]
   return sizes.reduce((sum, bytes) => sum + bytes + 1, 0)
 }
 
@@ -91,16 +127,27 @@ function waits({ phase }: RunState): boolean {
   return phase === 'queued'
 }
 
+type Text = { text: string; bytes: number; plain: boolean }
 /** A state is never changed, and most of what waits stays for many writes: it is written down once. */
-const TEXTS = new WeakMap<object, { text: string; bytes: number }>()
+const TEXTS = new WeakMap<object, Text>()
 
-function textOf<T extends object>(value: T, pack: (value: T) => unknown): { text: string; bytes: number } {
-  const known = TEXTS.get(value)
+function textOf(entry: PendingEntry): Text {
+  return TEXTS.get(entry) ?? remembered(entry, packedEntry(entry), false)
+}
+
+/** `plain`: all that it says besides the ids is its epoch. */
+function textOfRun(run: RunState): Text {
+  const known = TEXTS.get(run)
   if (known !== undefined) return known
-  const text = JSON.stringify(pack(value))
-  const made = { text, bytes: utf8Length(text) }
-  TEXTS.set(value, made)
-  return made
+  const list = packedRun(run)
+  return remembered(run, list, Array.isArray(list) && list.length === 5 && list[1] === dispatchOf(list[0]))
+}
+
+function remembered(value: object, made: PackedEntry | PackedRun, plain: boolean): Text {
+  const text = JSON.stringify(made)
+  const remember = { text, bytes: utf8Length(text), plain }
+  TEXTS.set(value, remember)
+  return remember
 }
 
 /** What `value` has besides or unlike `base`; null if it lacks something of it. */

@@ -5,7 +5,7 @@ import { summaryOf } from './batch.ts'
 import { entryView } from './entry-view.ts'
 import type { JsonObject } from './json.ts'
 import type { Ticket } from './records.ts'
-import { packed, type StoredSnapshot } from './packed.ts'
+import { inShort, type StoredSnapshot } from './packed.ts'
 import { toSnapshot } from './state-init.ts'
 import type { PendingEntry, RunState, ThreadState } from './state.ts'
 
@@ -36,8 +36,7 @@ export function snapshotView(state: ThreadState): {
   needs_reconcile: string | null
 } {
   const { unstored, needs_reconcile } = state
-  const { rest, ...waiting } = packed(toSnapshot(state))
-  return { snapshot: { ...rest, ...waiting }, unstored_events: unstored.events.length, needs_reconcile }
+  return { snapshot: inShort(toSnapshot(state)), unstored_events: unstored.events.length, needs_reconcile }
 }
 
 /** Query `active_run`: the open run's record, or null. */
