@@ -11,7 +11,7 @@ export const MAX_DEPTH = 64
 /** Messages in one submit. */
 export const MAX_MESSAGES_PER_SUBMIT = 100
 /** Pending messages in one thread: with its run and its ledger entry each costs about 2 kB of state, and 1 MB is what continue-as-new carries. */
-export const MAX_PENDING = 500
+export const MAX_PENDING = 1_000
 /** Unstored events kept in the workflow while the store is away; above it `submit` is refused. */
 export const MAX_OUTBOX_BYTES = 512 * 1024
 /** Tool arguments larger than this stay in the store and enter events by reference. */
