@@ -3,7 +3,7 @@ import type { LiveBus } from '../src/live/bus.ts'
 import type { Store } from '../src/store/store.ts'
 import type { ModelTrace } from '../src/tracing/tracing.ts'
 import type { LogEvent } from '../src/thread/envelope.ts'
-import type { ThreadBatch } from '../src/thread/ports.ts'
+import type { RunWrite } from '../src/thread/ports.ts'
 import type { ThreadWorkflows } from '../src/thread/repair/ports.ts'
 import type { ThreadSettings } from '../src/thread/state.ts'
 
@@ -22,8 +22,8 @@ export type ActivityDeps = {
   settings: ThreadSettings
   /** Names this process in run records. */
   worker_id: string
-  /** Told of all events that have just been stored, and of the batch that they came in. */
-  observe?: (events: readonly LogEvent[], batch: Pick<ThreadBatch, 'tenant' | 'ended'>) => void
+  /** Told of all events that have just been stored, and of the runs that have ended with them. */
+  observe?: (events: readonly LogEvent[], batch: { tenant: string; ended: RunWrite[] }) => void
   /** Sees each call to a model. */
   trace_model?: ModelTrace
   logger: ActivityLogger

@@ -4,11 +4,13 @@ import type { ActivityDeps } from './deps.ts'
 
 /** Stores a batch in one transaction, then tells the live bus of its events. Throws StoreUnavailable. */
 export async function persist({ store, bus, observe, on_gap }: ActivityDeps, batch: ThreadBatch): Promise<PersistResult> {
-  const { events, ...result } = await store.engine.persist(expandBatch(batch))
+  const expanded = expandBatch(batch)
+  const { events, ...result } = await store.engine.persist(expanded)
   if (result.status === 'stored' && batch.events.length > 0) {
     const frame = { type: 'events' as const, thread_id: batch.thread_id, last_seq: result.last_seq }
     bus.publish(batch.tenant, events === undefined ? frame : { ...frame, events })
-    if (events !== undefined) observe?.(events, batch)
+    if (events !== undefined)
+      observe?.(events, { tenant: batch.tenant, ended: expanded.runs.filter(({ record }) => record.status === 'done') })
   }
   if (result.status === 'gap') on_gap?.(batch.tenant)
   return result

@@ -1,6 +1,6 @@
 import { classifyModelError } from '../src/agent/model-errors.ts'
 import { toModelMessages, usedCallIds } from '../src/agent/transcript.ts'
-import type { MessageRow } from '../src/store/store.ts'
+import type { TranscriptRow } from '../src/store/store.ts'
 import type { ModelStepInput, ModelStepResult } from '../src/thread/ports.ts'
 import type { RunRecord } from '../src/thread/records.ts'
 import { CallIds } from './call-ids.ts'
@@ -53,15 +53,13 @@ async function takeStep(deps: ActivityDeps, input: ModelStepInput): Promise<Mode
   }
 }
 
-type Prepared = { record: RunRecord; transcript: MessageRow[]; run: RunAgent }
+type Prepared = { record: RunRecord; transcript: readonly TranscriptRow[]; run: RunAgent }
 
 async function prepare(deps: ActivityDeps, input: ModelStepInput): Promise<Prepared | Failed> {
   const { tenant, thread_id, run_id, agent_id, agent_version } = input
-  const [record, transcript] = await Promise.all([
-    deps.store.conversation.getRun(tenant, run_id, thread_id),
-    deps.store.conversation.transcript({ tenant, thread_id }, input.through_message_seq),
-  ])
-  if (record === null)
+  const through = input.through_message_seq
+  const found = await deps.store.conversation.modelInput({ tenant, thread_id }, { run_id, through })
+  if (found === null)
     return {
       kind: 'failed',
       retryable: false,
@@ -69,6 +67,7 @@ async function prepare(deps: ActivityDeps, input: ModelStepInput): Promise<Prepa
       error: 'the store does not know this run',
       retry_after_ms: null,
     }
+  const { record, transcript } = found
   const run = await resolveAgent(deps, { tenant, thread_id }, { agent_id, agent_version, overrides: record.overrides })
   if ('code' in run) return { kind: 'failed', retry_after_ms: null, ...run }
   return { record, transcript, run }

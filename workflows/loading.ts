@@ -5,6 +5,7 @@ import { jsonSize } from '../src/thread/json.ts'
 import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
 import type { LoadInput, ThreadActivities } from '../src/thread/ports.ts'
 import { fromStore } from '../src/thread/state-init.ts'
+import { inShort, type Packed } from '../src/thread/packed.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 
 /**
@@ -13,7 +14,7 @@ import type { ThreadState } from '../src/thread/state.ts'
  * gone with the workflow that did it.
  */
 export type ThreadInput = Partial<HandOver> & { handed_over?: boolean }
-export type HandOver = { state: ThreadState; inputs: Input[] }
+export type HandOver = { state: Packed<ThreadState>; inputs: Input[] }
 
 const quick = proxyLocalActivities<Pick<ThreadActivities, 'loadThread'>>({
   scheduleToCloseTimeout: '1s',
@@ -58,19 +59,23 @@ function wasReset(): boolean {
   return runId !== originalExecutionRunId
 }
 
+export function handOver(state: ThreadState, inputs: Input[]): HandOver {
+  return { state: inShort(state), inputs }
+}
+
 /** Whether this is small enough to be the next execution's input. */
-export function canTravel(handOver: HandOver): boolean {
-  return jsonSize(handOver) <= MAX_CARRIED_BYTES
+export function canTravel(luggage: HandOver): boolean {
+  return jsonSize(luggage) <= MAX_CARRIED_BYTES
 }
 
 /**
  * Hands over to a new execution: with the state, or without it when all of it is stored, to be loaded again. Where
  * versions are told apart, the next execution begins on the newest one (servers up to 1.29 keep it on the same one).
  */
-export function startOver(handOver: HandOver | undefined): Promise<never> {
+export function startOver(luggage: HandOver | undefined): Promise<never> {
   const versioned = workflowInfo().currentDeploymentVersion !== undefined
   const next = makeContinueAsNewFunc<(input: ThreadInput) => Promise<void>>(
     versioned ? { initialVersioningBehavior: 'AUTO_UPGRADE' } : {},
   )
-  return next(handOver ?? { handed_over: true })
+  return next(luggage ?? { handed_over: true })
 }

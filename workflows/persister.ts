@@ -64,7 +64,7 @@ export class Persister {
     if (this.#write !== null || state.needs_reconcile !== null) return
     const batch = nextBatch(state)
     if (batch === null) return
-    this.#count(state)
+    this.#count(state, batch)
     const write = { batch, inputs: this.#inbox.length, result: null as PersistResult | null }
     this.#write = write
     void this.#persist(batch).then((result) => {
@@ -81,7 +81,7 @@ export class Persister {
     const batch = last_seq === state.event_seq ? nextBatch(state) : null
     // Where it came to something else than was stored, a write finds that out.
     if (batch === null) return state
-    this.#count(state)
+    this.#count(state, batch)
     this.#lastWriteAt = workflowInfo().historyLength
     this.#inbox.confirm(this.#inbox.length)
     return stored(state, batch)
@@ -101,8 +101,8 @@ export class Persister {
   }
 
   /** What a replay must go through again grows with what was written, the snapshots above all. */
-  #count({ unstored, queue }: ThreadState): void {
-    this.written += unstored.bytes + 1_000 + 1_600 * queue.length
+  #count({ unstored }: ThreadState, { waiting }: ThreadBatch): void {
+    this.written += unstored.bytes + 1_000 + (waiting?.length ?? 0)
   }
 
   async #persist(batch: ThreadBatch): Promise<PersistResult> {

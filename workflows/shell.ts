@@ -13,7 +13,7 @@ import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
 import { Effects } from './effects.ts'
 import { Inbox, thisMoment } from './inbox.ts'
-import { beginsAgain, canTravel, loadState, startOver, type Loaded, type ThreadInput } from './loading.ts'
+import { beginsAgain, canTravel, handOver, loadState, startOver, type Loaded, type ThreadInput } from './loading.ts'
 import { Persister } from './persister.ts'
 import { SearchAttributes } from './search-attributes.ts'
 
@@ -226,19 +226,19 @@ export class ThreadShell {
         await this.#adopt(state)
         continue
       }
-      const handOver = this.#wantsNewExecution(state)
+      const wanted = this.#wantsNewExecution(state)
       // What is unstored travels with the state, if that can happen now and the state is not too large.
-      const luggage = { state, inputs: handOver ? this.#inbox.unconfirmed() : [] }
-      const travels = handOver && this.#effects.idle && canTravel(luggage)
+      const luggage = wanted && this.#effects.idle ? handOver(state, this.#inbox.unconfirmed()) : undefined
+      const travels = luggage !== undefined && canTravel(luggage)
       if (!travels) this.#persister.start(state)
       const plan = next(state, Date.now())
-      this.#effects.reconcile(plan.effects, this.#persister.idle(state) && !handOver)
+      this.#effects.reconcile(plan.effects, this.#persister.idle(state) && !wanted)
       if (this.#changed) continue
       this.#attributes.update(state)
       setCurrentDetails(detailsView(state))
-      if (handOver && this.#mayEnd() && (travels || this.#persister.idle(state))) await startOver(travels ? luggage : undefined)
+      if (wanted && this.#mayEnd() && (travels || this.#persister.idle(state))) await startOver(travels ? luggage : undefined)
       if (plan.close_at !== null && Date.now() >= plan.close_at && this.#mayEnd()) return
-      this.#setAlarms(plan, handOver)
+      this.#setAlarms(plan, wanted)
       await condition(() => this.#changed)
     }
   }

@@ -1,6 +1,6 @@
 import type { ModelMessage } from 'ai'
 import type { MessageRow } from '../store/store.ts'
-import { isObject } from '../thread/json.ts'
+import { isObject, type JsonObject } from '../thread/json.ts'
 import { contentParts } from '../thread/message.ts'
 import type { Content, MediaPart, ToolCallPart, ToolResultPart } from '../thread/message.ts'
 
@@ -8,12 +8,13 @@ type AssistantPart = Exclude<Extract<ModelMessage, { role: 'assistant' }>['conte
 type UserPart = Exclude<Extract<ModelMessage, { role: 'user' }>['content'], string>[number]
 type ResultPart = Extract<Extract<ModelMessage, { role: 'tool' }>['content'][number], { type: 'tool-result' }>
 type ResultOutput = ResultPart['output']
-type Row = Pick<MessageRow, 'role' | 'content'>
+type Row = Readonly<Pick<MessageRow, 'role' | 'content'>>
 
 /**
  * The stored conversation as a model takes it. Always valid: every tool call is followed at once by one message
  * with the results of all calls beside it (a call without one gets an error result), results without a call and
- * messages without content are left out. System messages may stand anywhere (`allowSystemInMessages`).
+ * messages without content are left out. System messages may stand anywhere (`allowSystemInMessages`). Nothing in it is
+ * the rows' own, which the next step reads again: a provider or a middleware may do with it what it likes.
  */
 export function toModelMessages(rows: readonly Row[]): ModelMessage[] {
   const results = collectResults(rows)
@@ -76,13 +77,14 @@ function assistantMessages(content: Content, results: Map<string, ToolResultPart
 
 /** Some providers take only objects as arguments, so what a model wrote otherwise is wrapped. */
 function toolCall(part: ToolCallPart): AssistantPart {
-  const input = isObject(part.arguments) ? part.arguments : { value: part.arguments }
+  const input = copied(isObject(part.arguments) ? part.arguments : { value: part.arguments })
   return { type: 'tool-call', toolCallId: part.tool_call_id, toolName: part.tool_name, input, ...options(part.provider_options) }
 }
 
 function output(result: ToolResultPart | undefined): ResultOutput {
   if (result === undefined) return { type: 'error-text', value: 'no result was recorded for this call' }
-  const { status, data, message } = result
+  const { status, message } = result
+  const data = copied(result.data)
   if (status === 'success') return typeof data === 'string' ? { type: 'text', value: data } : { type: 'json', value: data }
   // An error whose data only repeats its message, or says no more than the message does, is told in plain words.
   if (
@@ -119,5 +121,11 @@ function plainText(content: Content): string {
 
 type ProviderOptions = NonNullable<Extract<AssistantPart, { type: 'tool-call' }>['providerOptions']>
 function options(value: object | undefined): { providerOptions?: ProviderOptions } {
-  return value === undefined ? {} : { providerOptions: value as ProviderOptions }
+  return value === undefined ? {} : { providerOptions: copied(value as JsonObject) as ProviderOptions }
+}
+
+function copied<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(copied) as T
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copied(inner)])) as T
 }

@@ -2,11 +2,11 @@ import { LRUCache } from 'lru-cache'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { LogEvent } from '../thread/envelope.ts'
 import { isObject } from '../thread/json.ts'
-import type { ThreadBatch } from '../thread/ports.ts'
+import type { RunWrite } from '../thread/ports.ts'
 import { bounded } from './labels.ts'
 
 /** The batch that events came in, as far as it is counted. */
-export type CountedBatch = Pick<ThreadBatch, 'tenant' | 'ended'>
+export type CountedBatch = { tenant: string; ended: RunWrite[] }
 
 const START_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600]
 const RUN_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 86_400]

@@ -6,17 +6,20 @@ import type { Database } from './database.ts'
 import { dispatchRows } from './dispatch-rows.ts'
 import { eventColumns, toStoredEvent } from './event-log.ts'
 import { exportRows } from './export-rows.ts'
-import { knownMessageIds, listMessages, messagesBetween, messagesByIds, readTranscript } from './message-rows.ts'
+import { knownMessageIds, listMessages, messagesBetween, messagesByIds } from './message-rows.ts'
+import { readModelInput } from './model-input.ts'
 import { pendingRows } from './pending-rows.ts'
 import { readReceipt } from './receipt.ts'
 import { runRows } from './run-rows.ts'
 import type { ConversationRows, EventQuery } from './store.ts'
 import { ticketRows } from './ticket-rows.ts'
+import { TranscriptCache } from './transcript-cache.ts'
 
 export function conversationRows(database: Database): ConversationRows {
+  const cache = new TranscriptCache()
   return {
     listMessages: (ref, filter, page) => listMessages(database, ref, filter, page),
-    transcript: (ref, through_seq) => readTranscript(database, ref, through_seq),
+    modelInput: (ref, step) => readModelInput(database, cache, ref, step),
     messagesBetween: (ref, range) => messagesBetween(database, ref, range),
     ...exportRows(database),
     messagesByIds: (ref, ids) => messagesByIds(database, ref, ids),

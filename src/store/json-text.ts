@@ -3,8 +3,12 @@
  * JSON.stringify writes both as escapes, and only these as `\u0000` and `\ud…`, so plain text needs two look-ups.
  */
 export function toJsonText(value: unknown): string {
-  const text = JSON.stringify(value)
-  return needsScrubbing(text) ? scrubJson(text) : text
+  return scrubbed(JSON.stringify(value))
+}
+
+/** The same for what is JSON text already. */
+export function scrubbed(json: string): string {
+  return needsScrubbing(json) ? scrubJson(json) : json
 }
 
 export function needsScrubbing(json: string): boolean {

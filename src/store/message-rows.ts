@@ -9,8 +9,6 @@ import type { MessageFilter, MessageRow, Page, PageRequest } from './store.ts'
 const COLUMNS = sql.raw(
   'm.message_id, m.message_seq, m.run_id, m.step, m.role, m.content, m.message_kind, m.visibility, m.interrupted, m.metadata, m.created_at',
 )
-/** PGlite works on the event loop: a long transcript is read in pieces, so that others get in between. */
-const PIECE = 500
 
 export async function listMessages(
   database: Database,
@@ -39,8 +37,8 @@ export async function listMessages(
 
 /**
  * Each stretch gives its first rows by its own index; so a page costs the same wherever it stands. The rows come as one
- * JSON value: a driver takes a row of eleven columns apart in JavaScript, which for a long conversation costs three
- * times as much as everything else, and a model step reads all of it.
+ * JSON value: a driver takes a row of eleven columns apart in JavaScript, which costs three times as much as
+ * everything else.
  */
 async function read(
   db: Db,
@@ -89,16 +87,6 @@ export function messagesBetween(
 ): Promise<MessageRow[]> {
   const wanted = [sql`m.message_seq > ${after}::bigint`, sql`m.message_seq <= ${through}::bigint`]
   return database.run((db) => read(db, ref, { wanted, order: sql`asc`, limit, offset: 0 }))
-}
-
-export async function readTranscript(database: Database, ref: ThreadRef, through_seq: number): Promise<MessageRow[]> {
-  const messages: MessageRow[] = []
-  for (;;) {
-    const after = messages.at(-1)?.message_seq ?? 0
-    const piece = await messagesBetween(database, ref, { after, through: through_seq, limit: PIECE })
-    messages.push(...piece)
-    if (piece.length < PIECE) return messages
-  }
 }
 
 /**

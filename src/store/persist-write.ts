@@ -1,11 +1,12 @@
 import { sql, type RawBuilder } from 'kysely'
+import { leftQueue } from '../thread/batch.ts'
 import type { ThreadEvent } from '../thread/event.ts'
 import { messageKind } from '../thread/message.ts'
 import type { PersistBatch } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
-import type { LedgerEntry } from '../thread/state.ts'
+import type { LedgerEntry, Snapshot } from '../thread/state.ts'
 import type { EventRow } from './event-log.ts'
-import { toJsonText } from './json-text.ts'
+import { scrubbed, toJsonText } from './json-text.ts'
 import { pendingContent } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
 import { tracedEvents } from '../thread/repair/traced.ts'
@@ -39,7 +40,7 @@ export async function writeBatch(db: Db, writing: Writing): Promise<boolean> {
     ${json(rows.map((row, index) => ({ ...row, hash: hashes[index] })))},
     ${some(messageRows(writing))}, ${some(runs)}, ${some(dispatches)}, ${ended.length === 0 ? null : ended},
     ${some(pendingRows(writing))}, ${batch.queue === null ? null : json(batch.queue)},
-    ${some(eachOnce(batch.ledger))}, ${json(batch.snapshot)},
+    ${some(eachOnce(batch.ledger))}, ${snapshotText({ rest: batch.snapshot, waiting: batch.waiting })},
     ${some(closed)}, ${some(opened)}, ${some(tracedEvents(writing.resolved))}) as written`.execute(db)
   return done.rows[0]?.written === true
 }
@@ -59,6 +60,12 @@ export async function writeLedger(tx: Tx, batch: PersistBatch): Promise<void> {
 
 function json(value: unknown): RawBuilder<unknown> {
   return sql`${toJsonText(value)}`
+}
+
+/** The text of what waits goes in as it came: for a long queue, reading and writing it again would be most of the work. */
+export function snapshotText({ rest, waiting }: { rest: Snapshot; waiting?: string | undefined }): string {
+  const text = JSON.stringify(rest)
+  return scrubbed(waiting === undefined ? text : `${text.slice(0, -1)},"waiting":${waiting}}`)
 }
 
 function some(rows: unknown[]): RawBuilder<unknown> | null {
@@ -115,6 +122,7 @@ function pendingRows({ batch, resolved }: Writing): object[] {
   const waiting = batch.queue === null ? null : new Set(batch.queue.map((entry) => entry.pending_id))
   const given = new Map<string, object>()
   for (const event of resolved) {
+    given.delete(leftQueue(event) ?? '')
     const row = pendingContent(event)
     if (row !== null && (waiting?.has(row.pending_id) ?? true)) given.set(row.pending_id, row)
   }

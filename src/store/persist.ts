@@ -1,3 +1,4 @@
+import { queueOf } from '../thread/batch.ts'
 import type { LogEvent } from '../thread/envelope.ts'
 import type { ThreadEvent } from '../thread/event.ts'
 import type { PersistBatch, PersistResult } from '../thread/ports.ts'
@@ -49,7 +50,9 @@ async function persistLocked(tx: Tx, batch: PersistBatch, now: number, cache: St
     await writeLedger(tx, batch)
     return { status: 'stored', last_seq: row.last_seq, events: [] }
   }
-  const stored = await write(tx, batch, fresh, now, cache)
+  // Part of it was stored before, so what the whole of it does to the queue is not what is left to do.
+  const rest = repeated.length > 0 ? { ...batch, queue: queueOf(batch) } : batch
+  const stored = await write(tx, rest, fresh, now, cache)
   if (stored === null)
     throw new Error(`The events ${presumed + 1} to ${batch.last_seq} of a batch are not numbered one after the other.`)
   return stored

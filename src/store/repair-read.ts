@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { LogEvent } from '../thread/envelope.ts'
 import type { ThreadFacts } from '../thread/repair/facts.ts'
 import type { ThreadRef } from '../thread/ports.ts'
+import { unpacked, type StoredSnapshot } from '../thread/packed.ts'
 import type { Database } from './database.ts'
 import { othersFirst } from './others-first.ts'
 import { eventColumns, toStoredEvent } from './event-log.ts'
@@ -72,6 +73,7 @@ export async function readFacts(database: Database, ref: ThreadRef): Promise<Thr
   return {
     ...ref,
     ...row,
+    snapshot: row.snapshot === null ? null : unpacked(row.snapshot),
     last_seq,
     messages,
     runs,
@@ -132,10 +134,8 @@ async function readRows(
   }
 }
 
-type HeadRow = Pick<
-  ThreadFacts,
-  'epoch' | 'row_seq' | 'kept_from' | 'message_count' | 'inherited' | 'agent_id' | 'queue' | 'snapshot'
-> & {
+type HeadRow = Pick<ThreadFacts, 'epoch' | 'row_seq' | 'kept_from' | 'message_count' | 'inherited' | 'agent_id' | 'queue'> & {
+  snapshot: StoredSnapshot | null
   max_event: number
 }
 

@@ -3,10 +3,12 @@ import type { ThreadEvent } from '../thread/event.ts'
 import { messageKind } from '../thread/message.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Lost, StoredMessage } from '../thread/repair/facts.ts'
+import { packed } from '../thread/packed.ts'
 import type { Database } from './database.ts'
 import { othersFirst } from './others-first.ts'
 import { eventHash, toEventRow } from './event-log.ts'
 import { toJsonText } from './json-text.ts'
+import { snapshotText } from './persist-write.ts'
 import type { Tx } from './schema.ts'
 import type { HeadRepair } from './store.ts'
 
@@ -135,7 +137,7 @@ export function restoreHead(database: Database, ref: ThreadRef, head: HeadRepair
           on conflict do nothing`)),
       snapshots: await changed(sql`
         insert into weft.snapshots as s (tenant, thread_id, event_seq, snapshot)
-        values (${tenant}, ${thread_id}, ${head.last_seq}::bigint, ${toJsonText(head.snapshot)}::json)
+        values (${tenant}, ${thread_id}, ${head.last_seq}::bigint, ${snapshotText(packed(head.snapshot))}::json)
         on conflict (tenant, thread_id) do update set event_seq = excluded.event_seq, snapshot = excluded.snapshot
           where s.event_seq <> excluded.event_seq`),
       threads: await changed(sql`

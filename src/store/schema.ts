@@ -7,7 +7,8 @@ import type { Lost } from '../thread/repair/facts.ts'
 import type { Trace } from '../thread/repair/traced.ts'
 import type { Made, Marks } from '../thread/repair/traces.ts'
 import type { Reply } from '../thread/reply.ts'
-import type { PendingEntry, Snapshot } from '../thread/state.ts'
+import type { StoredSnapshot } from '../thread/packed.ts'
+import type { PendingEntry } from '../thread/state.ts'
 import type { ApiKeyRow } from './api-keys.ts'
 import type { DeliveryRow, WebhookRow } from './webhook-store.ts'
 
@@ -43,7 +44,7 @@ export type Tables = {
     ticket: JsonColumn<Ticket>
   }
   'weft.staged': Owned & { run_id: string; step: number; attempt: number; part: string; value: JsonColumn<Json> }
-  'weft.snapshots': Owned & { event_seq: number; snapshot: JsonColumn<Snapshot> }
+  'weft.snapshots': Owned & { event_seq: number; snapshot: JsonColumn<StoredSnapshot> }
   'weft.commands': Owned & { command_id: string; body_hash: string; at: number; reply: JsonColumn<Reply> }
   'weft.api_keys': ApiKeysTable
   'weft.secrets': { name: string; value: string; created_at: number }

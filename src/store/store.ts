@@ -194,6 +194,9 @@ export type MessageRow = {
   metadata: JsonObject | null
   created_at: number
 }
+/** A message as a model reads it. */
+export type TranscriptRow = Readonly<Pick<MessageRow, 'message_seq' | 'message_id' | 'role' | 'content' | 'created_at'>>
+export type ModelInput = { record: RunRecord; transcript: readonly TranscriptRow[] }
 export type MessageFilter = {
   order: 'asc' | 'desc'
   after?: number
@@ -247,8 +250,11 @@ export interface ExportReads {
 /** Reads of what the persist step wrote. */
 export interface ConversationRows extends ExportReads {
   listMessages(ref: ThreadRef, filter: MessageFilter, page: PageRequest): Promise<Page<MessageRow>>
-  /** All messages up to `through_seq` in order, for the model. */
-  transcript(ref: ThreadRef, through_seq: number): Promise<MessageRow[]>
+  /**
+   * What a model step begins with: its run, and all messages up to `through` in order. Null where the run is unknown.
+   * What was read before is remembered, so the rows are shared: nobody may change them.
+   */
+  modelInput(ref: ThreadRef, step: { run_id: string; through: number }): Promise<ModelInput | null>
   /** Messages after a number up to another, in order. */
   messagesBetween(ref: ThreadRef, range: { after: number; through: number; limit: number }): Promise<MessageRow[]>
   /** In the order of the ids; unknown ones are left out. */

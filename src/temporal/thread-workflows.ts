@@ -7,7 +7,7 @@ import {
 } from '@temporalio/client'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Reconciled, ThreadWorkflows } from '../thread/repair/ports.ts'
-import type { Snapshot } from '../thread/state.ts'
+import { unpacked, type StoredSnapshot } from '../thread/packed.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, WAKE, workflowIdOf } from './names.ts'
 import { lookAfter, lookAt } from './stuck.ts'
 
@@ -16,7 +16,7 @@ const RECONCILE_MS = 20_000
 const PAGE = 100
 
 type ThreadAnswer = { event_seq: number; unstored_events: number; needs_reconcile: string | null } | { loading: true }
-type SnapshotAnswer = { snapshot: Snapshot; unstored_events: number; needs_reconcile: string | null } | { loading: true }
+type SnapshotAnswer = { snapshot: StoredSnapshot; unstored_events: number; needs_reconcile: string | null } | { loading: true }
 
 /** The living threads as a repair meets them. One that is at work, or does not answer in time, is left to the next repair. */
 export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): ThreadWorkflows {
@@ -44,7 +44,7 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
     async snapshot(ref) {
       const answer = await ask<SnapshotAnswer>(ref, 'snapshot')
       if (answer === null || 'loading' in answer || answer.unstored_events > 0 || answer.needs_reconcile !== null) return null
-      return answer.snapshot
+      return unpacked(answer.snapshot)
     },
     isRunning: async (ref) => (await client.withDeadline(Date.now() + QUERY_MS, () => lookAt(client, workflowIdOf(ref)))).running,
     wake: (ref) => wakeIfGone(client, ref, task_queue),

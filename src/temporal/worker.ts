@@ -90,6 +90,7 @@ export async function bundleThreadWorkflow({ tracing = false, stack_traces = fal
     workflowInterceptorModules: ['interceptors.ts', ...(tracing ? ['tracing.ts'] : [])].map((name) =>
       join(ROOT, 'workflows', name),
     ),
+    webpackConfigHook: (config) => modern(config),
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
   })
   try {
@@ -100,6 +101,22 @@ export async function bundleThreadWorkflow({ tracing = false, stack_traces = fal
     // A checkout that cannot be written, as in a container: it bundles at every start.
   }
   return code
+}
+
+type Bundling = Parameters<NonNullable<Parameters<typeof bundleWorkflowCode>[0]['webpackConfigHook']>>[0]
+
+/**
+ * The SDK has the code rewritten for engines of 2017, which do not know `{ ...state }`: what stands there instead defines
+ * one key after the other, and a state with a long queue has many.
+ */
+function modern(config: Bundling): Bundling {
+  const rules = (config.module?.rules ?? []).map((rule) => {
+    if (typeof rule !== 'object' || rule === null || typeof rule.use !== 'object' || Array.isArray(rule.use)) return rule
+    const { options } = rule.use ?? {}
+    if (typeof options !== 'object' || !('jsc' in options)) return rule
+    return { ...rule, use: { ...rule.use, options: { ...options, jsc: { ...options['jsc'], target: 'es2022' } } } }
+  })
+  return { ...config, module: { ...config.module, rules } }
 }
 
 function hashSources(): string {

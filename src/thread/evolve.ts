@@ -20,8 +20,15 @@ function evolveRuns(state: ThreadState, event: ThreadEvent): ThreadState {
   const after = evolveRun(before, event, state.thread_id)
   if (after === undefined || after === before) return state
   if (after.record.status !== 'done') return { ...state, runs: { ...state.runs, [event.run_id]: after } }
-  const { [event.run_id]: _ended, ...runs } = state.runs
+  const runs = runsBut(state.runs, event.run_id)
   return { ...state, runs, active_run_id: state.active_run_id === event.run_id ? null : state.active_run_id }
+}
+
+/** One by one: to leave a key of a large object out by `...rest` takes fifteen times as long, and an interrupt may end them all. */
+function runsBut(runs: ThreadState['runs'], ended: string): ThreadState['runs'] {
+  const left: ThreadState['runs'] = {}
+  for (const [run_id, run] of Object.entries(runs)) if (run_id !== ended) left[run_id] = run
+  return left
 }
 
 function evolveThread(state: ThreadState, event: ThreadEvent): ThreadState {

@@ -10,8 +10,8 @@ export const MAX_METADATA_BYTES = 16 * 1024
 export const MAX_DEPTH = 64
 /** Messages in one submit. */
 export const MAX_MESSAGES_PER_SUBMIT = 100
-/** Pending messages in one thread: with its run and its ledger entry each costs about 2 kB of state, and 1 MB is what continue-as-new carries. */
-export const MAX_PENDING = 500
+/** Pending messages in one thread: each takes some 120 bytes of every write, with its run; one interrupt may end them all, in one write of 1.4 MB. */
+export const MAX_PENDING = 1_000
 /** Unstored events kept in the workflow while the store is away; above it `submit` is refused. */
 export const MAX_OUTBOX_BYTES = 512 * 1024
 /** Tool arguments larger than this stay in the store and enter events by reference. */
@@ -47,7 +47,7 @@ export const DECIDED_MEMORY = 100
 export const MAX_CARRIED_BYTES = 1024 * 1024
 /** An activity's input above this is not sent: the server ends a workflow for a payload of 2 MB. */
 export const MAX_ACTIVITY_INPUT_BYTES = 1_800 * 1024
-/** The queue and the runs together; a command that would make them larger is refused. */
+/** The queue and the runs together, in short as they are written; a command that would make them larger is refused. */
 export const MAX_QUEUE_BYTES = 800 * 1024
 /** Commands that come back with a thread that is loaded; older ones are looked up in the store. */
 export const MAX_LEDGER_BYTES = 256 * 1024

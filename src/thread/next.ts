@@ -25,12 +25,19 @@ export type Next = {
 export function next(state: ThreadState, now: number): Next {
   if (state.needs_reconcile !== null) return { effects: [], wake_at: null, close_at: null }
   const run = activeRun(state)
-  const held = state.queue.flatMap(({ held_until }) => held_until ?? [])
+  const held = heldUntil(state)
   if (run === undefined) {
     const idle = state.queue.length === 0 && state.unstored.events.length === 0
     return { effects: [], wake_at: earliest(held), close_at: idle ? state.last_activity_at + state.settings.idle_close_ms : null }
   }
   return { effects: effectsOf(state, run, now), wake_at: earliest([...timesOf(run, now), ...held]), close_at: null }
+}
+
+/** Of a long queue hardly anything is held, and every look asks. */
+function heldUntil({ queue }: ThreadState): number[] {
+  const times: number[] = []
+  for (const { held_until } of queue) if (held_until !== undefined) times.push(held_until)
+  return times
 }
 
 function effectsOf(state: ThreadState, run: RunState, now: number): Effect[] {

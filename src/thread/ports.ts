@@ -4,6 +4,7 @@ import type { Json, JsonObject } from './json.ts'
 import type { MessageInput } from './message.ts'
 import type { DispatchRecord, RunLimits, RunRecord, Usage } from './records.ts'
 import type { LedgerEntry, PendingEntry, RunState, Snapshot, ThreadSettings } from './state.ts'
+import type { PackedRun, StoredSnapshot } from './packed.ts'
 
 /**
  * The effects a thread needs, as the workflow sees them. `activities/` satisfies this interface. It stands here and
@@ -34,7 +35,7 @@ export type LoadResult =
       status: 'loaded'
       epoch: number
       last_seq: number
-      snapshot: Snapshot | null
+      snapshot: StoredSnapshot | null
       ledger: LedgerEntry[]
       settings: ThreadSettings
       begun?: number
@@ -51,20 +52,23 @@ export type ThreadSummaryRow = {
 
 /**
  * What the workflow hands to `persist`: always everything that is not stored yet. Open runs and the queue stand only
- * in the snapshot, since a payload of Temporal's must stay below 2 MB; `expandBatch` makes the transaction of it.
+ * in the snapshot, and what waits in short, since a payload of Temporal's must stay below 2 MB and each write carries all
+ * of it; `expandBatch` makes the transaction of it.
  */
 export type ThreadBatch = ThreadRef & {
   epoch: number
   events: ThreadEvent[]
   last_seq: number
-  /** Final records of runs that have ended. */
-  ended: RunWrite[]
+  /** Runs that have ended. */
+  ended: PackedRun[]
   /** Open runs that changed. */
   touched: string[]
   queue_changed: boolean
   ledger: LedgerEntry[]
   summary: ThreadSummaryRow
+  /** Without what waits: that is the text beside it, if there is any. */
   snapshot: Snapshot
+  waiting?: string
 }
 
 /** One transaction's worth of a thread's facts. */
@@ -80,7 +84,9 @@ export type PersistBatch = ThreadRef & {
   queue: PendingEntry[] | null
   ledger: LedgerEntry[]
   summary: ThreadSummaryRow
+  /** What is stored to start the thread again; `waiting` is packed JSON that becomes a part of it. */
   snapshot: Snapshot
+  waiting?: string
 }
 export type RunWrite = {
   record: RunRecord

@@ -1,3 +1,4 @@
+import { unpacked, type Packed, type StoredSnapshot } from './packed.ts'
 import type { LedgerEntry, Snapshot, ThreadSettings, ThreadState, Unstored } from './state.ts'
 
 export const NOTHING_UNSTORED: Unstored = { events: [], bytes: 0, ended: [], ledger: [] }
@@ -33,7 +34,8 @@ export function emptyThread(tenant: string, thread_id: string, settings: ThreadS
 }
 
 /** The state as the execution before has handed it over; one by an older version may lack what has been added since. */
-export function fromPredecessor(state: ThreadState): ThreadState {
+export function fromPredecessor(handedOver: Packed<ThreadState>): ThreadState {
+  const state = unpacked(handedOver)
   return { ...emptyThread(state.tenant, state.thread_id, state.settings), ...state, commands: 0 }
 }
 
@@ -49,10 +51,11 @@ export function toSnapshot(state: ThreadState): Snapshot {
  */
 export function fromStore(
   ref: { tenant: string; thread_id: string },
-  loaded: { epoch: number; last_seq: number; snapshot: Snapshot | null; ledger: LedgerEntry[]; settings: ThreadSettings },
+  loaded: { epoch: number; last_seq: number; snapshot: StoredSnapshot | null; ledger: LedgerEntry[]; settings: ThreadSettings },
 ): ThreadState {
   const base = emptyThread(ref.tenant, ref.thread_id, loaded.settings)
-  const state: ThreadState = { ...base, ...loaded.snapshot, epoch: loaded.epoch, ledger: loaded.ledger }
+  const snapshot = loaded.snapshot === null ? {} : unpacked(loaded.snapshot)
+  const state: ThreadState = { ...base, ...snapshot, epoch: loaded.epoch, ledger: loaded.ledger }
   if (state.event_seq === loaded.last_seq) return state
   const problem = `the log ends at event ${String(loaded.last_seq)}, the snapshot at ${String(state.event_seq)}`
   return { ...state, needs_reconcile: problem }

@@ -5,8 +5,9 @@ import { summaryOf } from './batch.ts'
 import { entryView } from './entry-view.ts'
 import type { JsonObject } from './json.ts'
 import type { Ticket } from './records.ts'
+import { inShort, type StoredSnapshot } from './packed.ts'
 import { toSnapshot } from './state-init.ts'
-import type { PendingEntry, RunState, Snapshot, ThreadState } from './state.ts'
+import type { PendingEntry, RunState, ThreadState } from './state.ts'
 
 /** What queries and the Temporal UI show of a thread. */
 
@@ -30,12 +31,12 @@ export function threadView(state: ThreadState): JsonObject {
 
 /** Query `snapshot`: what a repair writes where the store has lost it. */
 export function snapshotView(state: ThreadState): {
-  snapshot: Snapshot
+  snapshot: StoredSnapshot
   unstored_events: number
   needs_reconcile: string | null
 } {
   const { unstored, needs_reconcile } = state
-  return { snapshot: toSnapshot(state), unstored_events: unstored.events.length, needs_reconcile }
+  return { snapshot: inShort(toSnapshot(state)), unstored_events: unstored.events.length, needs_reconcile }
 }
 
 /** Query `active_run`: the open run's record, or null. */

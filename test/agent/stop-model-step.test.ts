@@ -128,9 +128,9 @@ describe('when the store is away', () => {
   })
   it('reading waits for it, too', async () => {
     let left = 2
-    const transcript: Store['conversation']['transcript'] = (...args) =>
-      left-- > 0 ? Promise.reject(new StoreUnavailable('away')) : store.conversation.transcript(...args)
-    const here = await world({ kind: 'text', text: 'x' }, { ...store, conversation: { ...store.conversation, transcript } })
+    const modelInput: Store['conversation']['modelInput'] = (...args) =>
+      left-- > 0 ? Promise.reject(new StoreUnavailable('away')) : store.conversation.modelInput(...args)
+    const here = await world({ kind: 'text', text: 'x' }, { ...store, conversation: { ...store.conversation, modelInput } })
     expect(await here.step()).toMatchObject({ kind: 'completed' })
   })
 })

@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client'
 import type { Answered } from '../http/support/client.ts'
 import { createWorld, type Running, type World } from './support/world.ts'
 
-const MAX_PENDING = 500
+const MAX_PENDING = 1_000
 const LONG = '/slow 300000\nlong'
 const SIDE_BY_SIDE = 10
 /** Commands after which a thread wants to hand over; while a step goes on it cannot. */

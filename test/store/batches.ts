@@ -187,7 +187,7 @@ export function batch(ref: ThreadRef, epoch: number, events: ThreadEvent[], over
     queue: null,
     ledger: [],
     summary: { status: 'idle', agent_id: 'default', active_run_id: null, message_count: 0, queue_revision: 0 },
-    snapshot: { version: 1, event_seq: last_seq } as unknown as Snapshot,
+    snapshot: { version: 1, event_seq: last_seq, queue: over.queue ?? [], runs: {} } as unknown as Snapshot,
     ...over,
   }
 }

@@ -27,7 +27,7 @@ export function conversationContract(store: () => Store): void {
       expect(back).toMatchObject({ total: 3, has_more: true, items: [{ message_seq: 4 }, { message_seq: 3 }] })
       expect((await store().conversation.listMessages(ref, { order: 'asc', visibility: 'internal' }, { limit: 9 })).total).toBe(0)
       expect((await store().conversation.listMessages(ref, { ...filter, run_id: 'run-1' }, { limit: 9 })).total).toBe(5)
-      expect(await store().conversation.transcript(ref, 3)).toHaveLength(3)
+      expect(await store().conversation.messagesBetween(ref, { after: 0, through: 3, limit: 9_999 })).toHaveLength(3)
     })
 
     it('reads long transcripts whole', async () => {
@@ -35,7 +35,7 @@ export function conversationContract(store: () => Store): void {
       const epoch = await loadEpoch(store(), ref)
       const events = Array.from({ length: 1_203 }, (_, n) => committed(n + 1, n + 1))
       await store().engine.persist(batch(ref, epoch, events))
-      const rows = await store().conversation.transcript(ref, 1_200)
+      const rows = await store().conversation.messagesBetween(ref, { after: 0, through: 1_200, limit: 9_999 })
       expect(rows.map((row) => row.message_seq)).toEqual(Array.from({ length: 1_200 }, (_, n) => n + 1))
     })
 
@@ -137,7 +137,7 @@ export function conversationContract(store: () => Store): void {
       const epoch = await loadEpoch(store(), ref)
       await store().engine.persist(batch(ref, epoch, [committed(1, 1), committed(2, 2), committed(3, 3)]))
       const rows = await store().conversation.messagesByIds(ref, ['m-3', 'none', 'm-1'])
-      const transcript = await store().conversation.transcript(ref, 9)
+      const transcript = await store().conversation.messagesBetween(ref, { after: 0, through: 9, limit: 9_999 })
       expect(rows).toEqual([transcript[2], transcript[0]])
       expect(await store().conversation.messagesByIds(ref, [])).toEqual([])
       expect(await store().conversation.messagesByIds({ ...ref, tenant: 'other' }, ['m-1'])).toEqual([])

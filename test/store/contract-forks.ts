@@ -16,7 +16,9 @@ export function forksContract(store: () => Store): void {
   const fork = (tenant: string, source: string, at: number, id: string, more: object = {}) =>
     store().threads.fork(tenant, source, at, { id, ...more })
   const seqs = async (ref: Said, through = 99): Promise<string[]> =>
-    (await store().conversation.transcript(ref, through)).map((row) => `${row.message_seq}:${row.message_id}`)
+    (await store().conversation.messagesBetween(ref, { after: 0, through, limit: 9_999 })).map(
+      (row) => `${row.message_seq}:${row.message_id}`,
+    )
   const ids = (...numbers: number[]): string[] => numbers.map((n) => `${n}:m-${n}`)
 
   describe('forks', () => {
@@ -69,7 +71,13 @@ export function forksContract(store: () => Store): void {
       ])
       await store().engine.persist(batch(child, 1, [{ ...committed(2, 4, 'of the child'), run_id: 'run-of-the-child' }]))
       await store().engine.persist(batch(source, 1, [committed(source.last_seq + 1, 6)]))
-      expect((await store().conversation.transcript(child, 99)).map((row) => [row.thread_id, row.content, row.run_id])).toEqual([
+      expect(
+        (await store().conversation.messagesBetween(child, { after: 0, through: 99, limit: 9_999 })).map((row) => [
+          row.thread_id,
+          row.content,
+          row.run_id,
+        ]),
+      ).toEqual([
         ...[1, 2, 3].map((n) => [child.thread_id, `message ${n}`, 'run-1']),
         [child.thread_id, 'of the child', 'run-of-the-child'],
       ])
@@ -134,7 +142,7 @@ export function forksContract(store: () => Store): void {
       expect(await fork(a.tenant, b.thread_id, 2, d.thread_id)).toMatchObject({ status: 'created' })
       await store().engine.persist(batch(c, await loadEpoch(store(), c), [committed(2, 6, 'c6')], { summary: of(6) }))
       const texts = async (ref: Said): Promise<unknown[]> =>
-        (await store().conversation.transcript(ref, 99)).map((row) => row.content)
+        (await store().conversation.messagesBetween(ref, { after: 0, through: 99, limit: 9_999 })).map((row) => row.content)
       const [bs, cs, ds] = [
         ['message 1', 'message 2', 'message 3', 'b4', 'b5'],
         ['message 1', 'message 2', 'message 3', 'b4', 'b5', 'c6'],
@@ -165,9 +173,9 @@ export function forksContract(store: () => Store): void {
       const source = await said(store(), 2_300)
       const child = freshRef(source.tenant)
       await fork(source.tenant, source.thread_id, 2_200, child.thread_id)
-      const before = await store().conversation.transcript(child, 9_999)
+      const before = await store().conversation.messagesBetween(child, { after: 0, through: 9_999, limit: 9_999 })
       await store().threads.delete(source.tenant, source.thread_id, 'detach')
-      expect(await store().conversation.transcript(child, 9_999)).toEqual(before)
+      expect(await store().conversation.messagesBetween(child, { after: 0, through: 9_999, limit: 9_999 })).toEqual(before)
       expect(before).toHaveLength(2_200)
     }, 30_000)
 

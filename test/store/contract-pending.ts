@@ -3,8 +3,8 @@ import type { Store } from '../../src/store/store.ts'
 import { batch, consumed, delivered, edited, entry, freshRef, loadEpoch, parked } from './batches.ts'
 
 export function pendingContract(store: () => Store): void {
-  const textOf = async (ref: Parameters<Store['conversation']['transcript']>[0]): Promise<unknown[]> =>
-    (await store().conversation.transcript(ref, 99)).map((row) => row.content)
+  const textOf = async (ref: Parameters<Store['conversation']['messagesBetween']>[0]): Promise<unknown[]> =>
+    (await store().conversation.messagesBetween(ref, { after: 0, through: 99, limit: 9_999 })).map((row) => row.content)
 
   describe('pending messages', () => {
     it('reads one entry as the list has it', async () => {

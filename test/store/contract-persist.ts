@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
-import { batch, committed, freshRef, ledgerEntry, loadEpoch, parked, run } from './batches.ts'
+import { unpacked } from '../../src/thread/packed.ts'
+import { batch, committed, consumed, delivered, entry, freshRef, ledgerEntry, loadEpoch, parked, run } from './batches.ts'
 
 export function persistContract(store: () => Store): void {
   describe('load and persist', () => {
@@ -45,6 +46,40 @@ export function persistContract(store: () => Store): void {
       expect(all.status === 'loaded' && all.ledger.every(({ at }) => at > now - 13 * 3_600_000)).toBe(true)
       expect(await store().engine.findCommand(ref, 'old')).toEqual(ledger[0])
       expect(await store().engine.findCommand(ref, 'none')).toBeNull()
+    })
+
+    it('puts what waits into the snapshot as it comes', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      const waiting = '{"queue":[["p","r","default",1,{"metadata":{"odd":"a\\\\u0000b\\u0000c \\"ü\\""}}]],"runs":[[0,3]]}'
+      const snapshot = { version: 1, event_seq: 1, thread_id: ref.thread_id, queue: [], runs: {} } as never
+      await store().engine.persist(batch(ref, epoch, [parked(1)], { snapshot, waiting }))
+      const loaded = await store().engine.load(ref)
+      if (loaded.status !== 'loaded' || loaded.snapshot === null) throw new Error('it has no snapshot')
+      const { queue, runs } = unpacked(loaded.snapshot)
+      expect(queue).toMatchObject([{ pending_id: 'p', metadata: { odd: 'a\\u0000b\ufffdc "ü"' } }])
+      expect(runs).toMatchObject({ r: { phase: 'queued', record: { run_id: 'r', thread_id: ref.thread_id, status: 'created' } } })
+      expect((await store().repair.facts(ref))?.snapshot).toMatchObject({ queue, runs })
+    })
+
+    it('of a batch that is partly stored, the queue is that of its end', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      await store().engine.persist(batch(ref, epoch, [delivered(1, 'p', 'P')], { queue: [entry('p')] }))
+      expect(await store().conversation.listPending(ref)).toHaveLength(1)
+      // As a whole it leaves the queue as it was before.
+      const snapshot = { version: 1, event_seq: 2, queue: [], runs: {} } as never
+      const whole = [delivered(1, 'p', 'P'), consumed(2, 1, 'p', 'run-1')]
+      expect(await store().engine.persist(batch(ref, epoch, whole, { snapshot }))).toMatchObject({
+        status: 'stored',
+        last_seq: 2,
+      })
+      expect(await store().conversation.listPending(ref)).toEqual([])
+      const passing = [delivered(3, 'q', 'Q'), consumed(4, 2, 'q', 'run-1')]
+      await store().engine.persist(batch(ref, epoch, passing))
+      expect(await store().conversation.listPending(ref)).toEqual([])
+      expect((await store().conversation.messagesByIds(ref, ['p', 'q'])).map(({ content }) => content)).toEqual(['P', 'Q'])
+      expect((await store().repair.facts(ref))?.pending).toEqual([])
     })
 
     it('the identical batch again succeeds and changes nothing', async () => {
@@ -102,7 +137,9 @@ export function persistContract(store: () => Store): void {
       await store().engine.persist(batch(ref, epoch, events.slice(0, 2)))
       const result = await store().engine.persist(batch(ref, epoch, events.slice(1)))
       expect(result).toMatchObject({ status: 'stored', last_seq: 4, events: [{ event_seq: 3 }, { event_seq: 4 }] })
-      expect((await store().conversation.transcript(ref, 99)).map((row) => row.message_seq)).toEqual([1, 2, 3, 4])
+      expect(
+        (await store().conversation.messagesBetween(ref, { after: 0, through: 99, limit: 9_999 })).map((row) => row.message_seq),
+      ).toEqual([1, 2, 3, 4])
     })
 
     it('refuses another event under a stored number', async () => {
@@ -160,7 +197,8 @@ export function persistContract(store: () => Store): void {
           await store().engine.persist(batch(ref, epoch, [committed(2, 2)]))
         }),
       )
-      for (const ref of refs) expect(await store().conversation.transcript(ref, 9)).toHaveLength(2)
+      for (const ref of refs)
+        expect(await store().conversation.messagesBetween(ref, { after: 0, through: 9, limit: 9_999 })).toHaveLength(2)
     })
 
     it('makes text safe that Postgres cannot hold', async () => {
@@ -175,7 +213,7 @@ export function persistContract(store: () => Store): void {
         content_blocks: [{ type: 'text', text: safe }],
         metadata: { 'key\ufffd': safe },
       })
-      const [row] = await store().conversation.transcript(ref, 9)
+      const [row] = await store().conversation.messagesBetween(ref, { after: 0, through: 9, limit: 9_999 })
       expect(row).toMatchObject({ content: safe, metadata: { 'key\ufffd': safe } })
       expect(await store().engine.persist(batch(ref, epoch, [event]))).toMatchObject({ status: 'stored' })
       expect(await store().threads.get(ref.tenant, 'no\0thread')).toBeNull()
@@ -202,7 +240,7 @@ async function readRun(store: Store, ref: { tenant: string; thread_id: string },
 async function everything(store: Store, ref: { tenant: string; thread_id: string }): Promise<unknown> {
   return [
     await store.threads.get(ref.tenant, ref.thread_id),
-    await store.conversation.transcript(ref, 999),
+    await store.conversation.messagesBetween(ref, { after: 0, through: 999, limit: 9_999 }),
     await store.conversation.listEvents(ref.tenant, { thread_id: ref.thread_id, after_seq: 0, limit: 99 }),
     await store.conversation.listRuns(ref.tenant, { thread_id: ref.thread_id }, { limit: 9 }),
     await store.conversation.listPending(ref),

@@ -39,7 +39,7 @@ export function refsContract(store: () => Store): void {
         ),
       )
       expect(result.status).toBe('stored')
-      const rows = await store().conversation.transcript(ref, 99)
+      const rows = await store().conversation.messagesBetween(ref, { after: 0, through: 99, limit: 9_999 })
       expect(rows.map((row) => row.content)).toEqual([
         'taken',
         'came and went',
@@ -82,7 +82,9 @@ export function refsContract(store: () => Store): void {
         [{ at: ['content', '0', 'data'], ref: { from: 'event', seq: 1, path: ['result', 'data'] } }],
       )
       await store().engine.persist(batch(ref, epoch, [done, message]))
-      expect((await store().conversation.transcript(ref, 9))[0]?.content).toMatchObject([{ data: { n: [1] } }])
+      expect((await store().conversation.messagesBetween(ref, { after: 0, through: 9, limit: 9_999 }))[0]?.content).toMatchObject(
+        [{ data: { n: [1] } }],
+      )
       expect(await store().conversation.eventValue(ref, 1, ['result', 'data', 'n', '0'])).toBe(1)
       expect(await store().conversation.eventValue(ref, 1, ['result', 'none'])).toBeUndefined()
       expect(await store().conversation.eventValue(ref, 9, [])).toBeUndefined()
@@ -104,7 +106,9 @@ export function refsContract(store: () => Store): void {
       expect(payloads?.[0]).not.toHaveProperty('lost')
       expect(payloads?.[1]).toMatchObject({ lost: ['content'], content_blocks: [{ type: 'text', text: '' }] })
       expect(payloads?.[2]).toMatchObject({ lost: ['result'], result: null })
-      expect((await store().conversation.transcript(ref, 9)).map((row) => row.content)).toEqual(['', ''])
+      expect(
+        (await store().conversation.messagesBetween(ref, { after: 0, through: 9, limit: 9_999 })).map((row) => row.content),
+      ).toEqual(['', ''])
     })
 
     it('completes run records, and clears what an ended run has staged', async () => {

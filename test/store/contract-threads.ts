@@ -162,7 +162,7 @@ export function threadsContract(store: () => Store): void {
       expect(await store().engine.load(ref)).toEqual({ status: 'deleted' })
       expect(await store().engine.persist(batch(ref, epoch, [parked(2)]))).toEqual({ status: 'deleted' })
       expect(await store().threads.delete(ref.tenant, ref.thread_id, 'detach')).toEqual({ status: 'not_found' })
-      expect(await store().conversation.transcript(ref, 99)).toEqual([])
+      expect(await store().conversation.messagesBetween(ref, { after: 0, through: 99, limit: 9_999 })).toEqual([])
       expect(await store().conversation.getRun(ref.tenant, 'r1')).toBeNull()
       expect(await store().engine.findCommand(ref, 'c1')).toBeNull()
       expect(await store().conversation.listEvents(ref.tenant, { thread_id: ref.thread_id, after_seq: 0, limit: 9 })).toEqual({

@@ -63,12 +63,12 @@ it('a fork costs the same for a short history and for a long one', async () => {
 it('a model step reads a fork of forks as it reads a thread of its own', async () => {
   const [own, chain] = [await said(store, DEPTH * EACH), await forkChain()]
   const texts = async (ref: ThreadRef): Promise<unknown[]> =>
-    (await store.conversation.transcript(ref, 9_999)).map(({ content }) => content)
+    (await store.conversation.messagesBetween(ref, { after: 0, through: 9_999, limit: 9_999 })).map(({ content }) => content)
   expect(await texts(chain)).toEqual(await texts(own))
   const page = (ref: ThreadRef) => () => store.conversation.listMessages(ref, { order: 'desc', visibility: 'all' }, { limit: 20 })
   const [of_own = 0, of_chain = 0, page_own = 0, page_chain = 0] = await medians(
-    () => store.conversation.transcript(own, 9_999),
-    () => store.conversation.transcript(chain, 9_999),
+    () => store.conversation.messagesBetween(own, { after: 0, through: 9_999, limit: 9_999 }),
+    () => store.conversation.messagesBetween(chain, { after: 0, through: 9_999, limit: 9_999 }),
     page(own),
     page(chain),
   )

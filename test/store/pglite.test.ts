@@ -2,16 +2,19 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createStore, DataDirInUse, StoreBroken, StoreUnavailable } from '../../src/store/index.ts'
+import { openDatabase, type Database } from '../../src/store/database.ts'
+import { createStore, DataDirInUse, StoreBroken, storeOn, StoreUnavailable } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { batch, committed, freshRef, loadEpoch } from './batches.ts'
 import { storeContract } from './contract.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'weft-pglite-'))
+let database: Database
 let store: Store
 
 beforeAll(async () => {
-  store = await createStore({ data_dir: dir, timeout_ms: 10_000 })
+  database = await openDatabase({ data_dir: dir, timeout_ms: 10_000, pool_size: 1 })
+  store = storeOn(database)
   await store.migrate()
 }, 60_000)
 
@@ -21,7 +24,10 @@ afterAll(async () => {
 })
 
 describe('PGlite', () => {
-  storeContract(() => store)
+  storeContract(
+    () => store,
+    () => database,
+  )
 
   it('keeps its rows over a restart, refuses a second opener, and answers nothing once closed', async () => {
     const ref = freshRef()
@@ -32,7 +38,7 @@ describe('PGlite', () => {
     await expect(store.ping()).rejects.toThrow(StoreUnavailable)
     store = await createStore({ data_dir: dir, timeout_ms: 10_000 })
     expect(await store.migrate()).toEqual({ applied: [] })
-    expect(await store.conversation.transcript(ref, 9)).toHaveLength(1)
+    expect(await store.conversation.messagesBetween(ref, { after: 0, through: 9, limit: 9_999 })).toHaveLength(1)
   }, 30_000)
 
   it('says in one sentence that a directory is broken', async () => {

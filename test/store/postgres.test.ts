@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openDatabase } from '../../src/store/database.ts'
-import { createStore, StoreBroken, StoreUnavailable } from '../../src/store/index.ts'
+import { openDatabase, type Database } from '../../src/store/database.ts'
+import { createStore, StoreBroken, storeOn, StoreUnavailable } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
 import { batch, committed, delivered, entry, freshRef, loadEpoch } from './batches.ts'
@@ -13,11 +13,13 @@ import { storeContract } from './contract.ts'
 import { upgradeTests } from './postgres-upgrade.ts'
 
 let server: TestPostgres
+let database: Database
 let store: Store
 
 beforeAll(async () => {
   server = await startPostgres()
-  store = await createStore({ database_url: server.url })
+  database = await openDatabase({ database_url: server.url, timeout_ms: 900, pool_size: 10 })
+  store = storeOn(database)
 }, 120_000)
 
 afterAll(async () => {
@@ -34,7 +36,10 @@ describe('PostgreSQL', () => {
     expect(await store.migrate()).toEqual({ applied: [] })
   }, 60_000)
 
-  storeContract(() => store)
+  storeContract(
+    () => store,
+    () => database,
+  )
   upgradeTests(() => server)
 
   it('finds a receipt by its index, however long the log', async () => {
@@ -121,7 +126,7 @@ describe('PostgreSQL', () => {
       status: 'stored',
       last_seq: 2,
     })
-    expect(await store.conversation.transcript(ref, 9)).toHaveLength(2)
+    expect(await store.conversation.messagesBetween(ref, { after: 0, through: 9, limit: 9_999 })).toHaveLength(2)
   }, 20_000)
 
   it('survives its connections being ended by an operator, idle or at work', async () => {

@@ -6,6 +6,7 @@ import { next } from '../../src/thread/next.ts'
 import type { JsonObject } from '../../src/thread/json.ts'
 import type { ThreadEvent } from '../../src/thread/event.ts'
 import { toLogEvent } from '../../src/thread/envelope.ts'
+import { inShort } from '../../src/thread/packed.ts'
 import { emptyThread, fromStore, toSnapshot } from '../../src/thread/state-init.ts'
 import type { ThreadState } from '../../src/thread/state.ts'
 import { logProblems } from '../support/check-log.ts'
@@ -117,7 +118,7 @@ class Life {
         const loaded = {
           epoch: thread.state.epoch + 1,
           last_seq: thread.state.event_seq,
-          snapshot: toSnapshot(thread.state),
+          snapshot: inShort(toSnapshot(thread.state)),
           ledger: [],
           settings: SETTINGS,
         }

@@ -1,7 +1,7 @@
 import type { Command, SubmitCommand } from '../command.ts'
-import { jsonSize } from '../json.ts'
 import { MAX_OUTBOX_BYTES, MAX_PENDING, MAX_QUEUE_BYTES } from '../limits.ts'
 import { reject, type Rejection } from '../reply.ts'
+import { waitingSize } from '../packed.ts'
 import type { ThreadState } from '../state.ts'
 
 /** Whether a thread can take a command in at all, whatever it says. */
@@ -21,17 +21,12 @@ export function roomFor(state: ThreadState, command: Command): Rejection | null 
  */
 export function overfull(before: ThreadState, after: ThreadState, { type }: Command): Rejection | null {
   if ((type !== 'submit' && type !== 'edit_pending') || after.queue.length === 0) return null
-  const size = queueSize(after)
-  if (size <= MAX_QUEUE_BYTES || size <= queueSize(before)) return null
+  const size = waitingSize(after)
+  if (size <= MAX_QUEUE_BYTES || size <= waitingSize(before)) return null
   return reject(
     'queue_full',
     'The pending messages of the thread, with their metadata and overrides, would take more room than there is; wait until some are read, or interrupt the thread.',
   )
-}
-
-/** The queue and the runs that it will start, in bytes as JSON. */
-export function queueSize({ queue, runs }: ThreadState): number {
-  return jsonSize([queue, runs])
 }
 
 /** Whether these messages may join the queue: there is room for them, and their ids are new to it. */

@@ -41,8 +41,9 @@ export function preflight(state: ThreadState, command: SubmitCommand, route: Rou
 
 /** A hold that is over stands in nobody's way, whether or not the thread has looked at it since. */
 function withoutPastHold(entry: PendingEntry, now: number): PendingEntry {
-  const { held_until, ...rest } = entry
-  return held_until !== undefined && held_until <= now ? rest : entry
+  if (entry.held_until === undefined || entry.held_until > now) return entry
+  const { held_until: _over, ...rest } = entry
+  return rest
 }
 
 /** The queue as it will be once the open run has given way. */

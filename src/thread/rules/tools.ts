@@ -4,7 +4,7 @@ import { dispatchFacts, emit, type Draft } from '../draft.ts'
 import { deriveId } from '../ids.ts'
 import { jsonSize, patched } from '../json.ts'
 import { MAX_OUTBOX_BYTES, MAX_PENDING, MAX_QUEUE_BYTES, MAX_SHARED_BYTES } from '../limits.ts'
-import { queueSize } from './admission.ts'
+import { waitingSize } from '../packed.ts'
 import { cancelCall, finishCall, openTicket, toolMessageId } from './calls.ts'
 import { deliver } from './deliver.ts'
 import { openRun } from './ends.ts'
@@ -55,7 +55,7 @@ function keep(draft: Draft, run: RunState, call: ToolCall, outcome: Extract<Tool
     else dropped(draft, run_id, 'state_patch', 'payload_too_large', 'The shared state would be larger than a thread keeps.')
   }
   const size = jsonSize(messages)
-  const room = draft.state.unstored.bytes + size <= MAX_OUTBOX_BYTES && queueSize(draft.state) + size <= MAX_QUEUE_BYTES
+  const room = draft.state.unstored.bytes + size <= MAX_OUTBOX_BYTES && waitingSize(draft.state) + size <= MAX_QUEUE_BYTES
   if (messages.length > 0 && (!room || draft.state.queue.length + messages.length > MAX_PENDING)) {
     dropped(
       draft,

@@ -13,7 +13,7 @@ export const SABOTAGE: readonly Sabotage[] = [
   },
   {
     what: 'nothing is stored',
-    find: /if \(!travels\) (_class_private_field_get\(this, _persister\))\.start\(state\);/,
+    find: /if \(!travels\) this\.#persister\.start\(state\);/,
     put: ';',
     seen: ['plain-run', 'edited'],
   },
@@ -31,13 +31,13 @@ export const SABOTAGE: readonly Sabotage[] = [
   },
   {
     what: 'operators are told nothing',
-    find: /_class_private_field_get\(this, _attributes\)\.update\(state\);/,
+    find: /this\.#attributes\.update\(state\);/,
     put: ';',
     seen: ['plain-run'],
   },
   {
     what: 'nobody wakes a thread',
-    find: /_class_private_field_get\(this, _wake\)\.set\(plan\.wake_at\);/,
+    find: /this\.#wake\.set\(plan\.wake_at\);/,
     put: ';',
     seen: ['a-hold-that-expires', 'a-ticket-expires', 'retried-and-answered'],
   },

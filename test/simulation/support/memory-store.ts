@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expandBatch } from '../../../src/thread/batch.ts'
+import { unpacked } from '../../../src/thread/packed.ts'
 import type { ThreadEvent } from '../../../src/thread/event.ts'
 import type { LoadInput, LoadResult, PersistResult, ThreadBatch } from '../../../src/thread/ports.ts'
 import type { LedgerEntry, Snapshot, ThreadSettings } from '../../../src/thread/state.ts'
@@ -54,7 +55,8 @@ export class MemoryStore {
       this.events.push(event)
       this.#hashes.push(hash(event))
     }
-    if (fresh.length > 0) this.snapshot = batch.snapshot
+    const { snapshot, waiting } = batch
+    if (fresh.length > 0) this.snapshot = waiting === undefined ? snapshot : unpacked({ ...snapshot, waiting })
     for (const entry of batch.ledger) this.ledger.set(entry.command_id, entry)
     return { status: 'stored', last_seq: this.last_seq }
   }

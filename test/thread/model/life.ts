@@ -7,6 +7,7 @@ import { next, type Effect } from '../../../src/thread/next.ts'
 import type { Report } from '../../../src/thread/ports.ts'
 import { receive } from '../../../src/thread/receive.ts'
 import type { Answer } from '../../../src/thread/reply.ts'
+import { inShort } from '../../../src/thread/packed.ts'
 import { emptyThread, fromStore, toSnapshot } from '../../../src/thread/state-init.ts'
 import type { ThreadState } from '../../../src/thread/state.ts'
 import { SETTINGS } from '../given.ts'
@@ -209,7 +210,7 @@ export class Life {
     const loaded = {
       epoch: state.epoch + 1,
       last_seq: state.event_seq,
-      snapshot: toSnapshot(state),
+      snapshot: inShort(toSnapshot(state)),
       ledger: state.ledger,
       settings: SETTINGS,
     }

@@ -1,0 +1,56 @@
+import { LRUCache } from 'lru-cache'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { TranscriptRow } from './store.ts'
+
+/** In UTF-16 units, of all threads together. */
+const MOST = 32 * 1_048_576
+/** More than any model can read of one conversation: about two million tokens. */
+const MOST_OF_ONE = 8 * 1_048_576
+/** What a row takes beside its content. */
+const ROW = 200
+/** Reading all of it again now and then costs little, and ends whatever somebody has changed by hand in the tables. */
+const KEPT_MS = 10 * 60_000
+
+type Kept = { rows: readonly TranscriptRow[]; size: number }
+
+/**
+ * Conversations as this process has read them for its model steps. Committed messages never change, so the next step
+ * needs only what has come since. Not so in a store that was set back to a backup and has gone on from there, nor after
+ * a deletion: whoever takes rows from here compares the last of them with the store's first.
+ */
+export class TranscriptCache {
+  readonly #kept = new LRUCache<string, Kept>({
+    maxSize: MOST,
+    maxEntrySize: MOST_OF_ONE,
+    sizeCalculation: ({ size }) => size,
+    ttl: KEPT_MS,
+    // Counted from when all of it was read.
+    noUpdateTTL: true,
+  })
+
+  /** Messages 1 to at most `through` of the conversation, without gaps; none if it is not known. */
+  get(ref: ThreadRef, through: number): readonly TranscriptRow[] {
+    const rows = this.#kept.get(keyOf(ref))?.rows ?? []
+    return rows.length <= through ? rows : rows.slice(0, through)
+  }
+
+  /** Keeps what the store has said, unless it is less than is known or has gaps, which a repair may still fill. */
+  put(ref: ThreadRef, rows: readonly TranscriptRow[]): void {
+    const key = keyOf(ref)
+    const known = this.#kept.get(key)
+    const longer = rows.length > (known?.rows.length ?? 0)
+    if (!longer || rows.at(-1)?.message_seq !== rows.length) return
+    const fresh = rows.slice(known?.rows.length ?? 0)
+    const size = fresh.reduce((sum, row) => sum + ROW + JSON.stringify(row.content).length, known?.size ?? 0)
+    // A list of its own: callers have theirs.
+    this.#kept.set(key, { rows: [...rows], size })
+  }
+
+  drop(ref: ThreadRef): void {
+    this.#kept.delete(keyOf(ref))
+  }
+}
+
+function keyOf({ tenant, thread_id }: ThreadRef): string {
+  return `${tenant}/${thread_id}`
+}
