@@ -26,11 +26,11 @@ const patient = proxyActivities<Pick<ThreadActivities, 'loadThread'>>({
   summary: 'load the thread (the store was away)',
 })
 
-export type Loaded = { state: ThreadState; quick: boolean; begun: number | null }
+export type Loaded = { state: ThreadState; quick: boolean; begun: string | null }
 
 /**
  * The thread as the store has it; null if it was deleted. `begin` is for its quick way alone: what waits may be too much
- * for a history. `begun` then says up to which event what it led to is stored already.
+ * for a history. `begun` then is the mark of what it led to, if that is stored already.
  * Waits for the store as long as it takes; `slow`: it will take.
  */
 export async function loadState(ref: LoadInput, slow: () => void, begin?: Begin): Promise<Loaded | null> {

@@ -1,5 +1,6 @@
 import { proxyActivities, proxyLocalActivities, sleep, workflowInfo } from '@temporalio/workflow'
 import { hasUnstored, nextBatch, stored } from '../src/thread/batch.ts'
+import { markOf } from '../src/thread/begin.ts'
 import { jsonSize } from '../src/thread/json.ts'
 import { MAX_ACTIVITY_INPUT_BYTES } from '../src/thread/limits.ts'
 import type { PersistResult, ThreadActivities, ThreadBatch } from '../src/thread/ports.ts'
@@ -76,11 +77,11 @@ export class Persister {
     })
   }
 
-  /** The state of a thread that was loaded and has since taken in what is stored up to `last_seq`, with the loading. */
-  begun(state: ThreadState, last_seq: number | null): ThreadState {
-    const batch = last_seq === state.event_seq ? nextBatch(state) : null
+  /** The state of a thread that was loaded, with what went along with that; `mark`: of what was stored of it then. */
+  begun(state: ThreadState, mark: string | null): ThreadState {
+    const batch = mark === null ? null : nextBatch(state)
     // Where it came to something else than was stored, a write finds that out.
-    if (batch === null) return state
+    if (batch === null || markOf(batch) !== mark) return state
     this.#count(state, batch)
     this.#lastWriteAt = workflowInfo().historyLength
     this.#inbox.confirm(this.#inbox.length)

@@ -10,18 +10,23 @@ const WAITING = defineSearchAttributeKey('WeftWaiting', 'BOOL')
 
 /** What operators filter threads by. Each change costs one event of history and one task, so only changes are written. */
 export class SearchAttributes {
-  #last: string
-  #hasTenant: boolean
+  #last = ''
+  #hasTenant = false
+  /** Whoever started the thread gave some, so the namespace knows them. */
+  readonly #given: boolean
 
   constructor() {
-    // What whoever started this execution has given, or the one before it has left.
-    const { typedSearchAttributes: given } = workflowInfo()
-    this.#last = facts(given.get(STATUS), given.get(AGENT))
+    const { typedSearchAttributes: given, continuedFromExecutionRunId } = workflowInfo()
+    const status = given.get(STATUS)
+    this.#given = status !== undefined
+    // Where an execution goes on, they are the ones of before, which histories of before wrote once more.
+    if (status === undefined || continuedFromExecutionRunId !== undefined) return
+    this.#last = facts(status, given.get(AGENT))
     this.#hasTenant = given.get(TENANT) !== undefined
   }
 
   update(state: ThreadState): void {
-    if (!state.settings.search_attributes) return
+    if (!state.settings.search_attributes && !this.#given) return
     const { status, agent_id } = summaryOf(state)
     const now = facts(status, agent_id)
     if (now === this.#last) return
@@ -38,6 +43,6 @@ export class SearchAttributes {
   }
 }
 
-function facts(status: string | undefined, agent_id: string | null | undefined): string {
-  return `${status ?? ''}/${agent_id ?? ''}`
+function facts(status: string, agent_id: string | null | undefined): string {
+  return `${status}/${agent_id ?? ''}`
 }

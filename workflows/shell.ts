@@ -1,5 +1,5 @@
 import { allHandlersFinished, CancellationScope, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
-import type { Begin } from '../src/thread/begin.ts'
+import { mayGoAlong, type Begin } from '../src/thread/begin.ts'
 import type { CommandInput, Input, Moment } from '../src/thread/input.ts'
 import { HISTORY_EVENTS, WRITTEN_BYTES } from '../src/thread/limits.ts'
 import { next, type Next } from '../src/thread/next.ts'
@@ -139,8 +139,9 @@ export class ThreadShell {
     await this.#allHandedIn()
     const first: Input[] = report === undefined ? [] : [{ kind: 'report', report }]
     const waiting = this.#early.map(({ input }) => input)
-    const alone = again || this.#inbox.length > 0 || first.length + waiting.length === 0
-    const begin: Begin | undefined = alone ? undefined : { inputs: [...first, ...waiting], moment: thisMoment() }
+    const inputs = [...first, ...waiting]
+    const alone = again || this.#inbox.length > 0 || !mayGoAlong(inputs)
+    const begin: Begin | undefined = alone ? undefined : { inputs, moment: thisMoment() }
     const loaded = await this.#fromStore(this.#ref, begin)
     if (loaded === null) {
       this.#deleted = true

@@ -12,7 +12,7 @@ import { ApplicationFailure } from '@temporalio/common'
 import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Answer, RejectionCode } from '../thread/reply.ts'
-import { firstAttributes, type KnownAttributes } from './first-attributes.ts'
+import { firstAttributes, refusesAttributes, type KnownAttributes } from './first-attributes.ts'
 import { forgetExecutions } from './forget.ts'
 import { ThreadUnavailable, type Delivered, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
@@ -46,6 +46,9 @@ export function createGateway({
   task_queue = TASK_QUEUE,
   attributes = NO_ATTRIBUTES,
 }: GatewayOptions): ThreadGateway {
+  /** What the namespace says that it knows, until it refuses a start because of it. */
+  let known = attributes
+
   async function send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Delivered> {
     const deadline = Date.now() + timeout_ms
     // Ids of what the command creates carry this time, so it is the same in every try.
@@ -62,6 +65,10 @@ export function createGateway({
         const answer = await within(until, () => sendOnce(ref, stamped, updateId))
         return { ...answer, repeated, delivery_id: updateId }
       } catch (error) {
+        if (known !== NO_ATTRIBUTES && refusesAttributes(error)) {
+          known = NO_ATTRIBUTES
+          continue
+        }
         if (!ambiguity(error)) {
           if (error instanceof WorkflowUpdateFailedError) return { ...refusal(error), repeated, delivery_id: updateId }
           throw error
@@ -88,7 +95,7 @@ export function createGateway({
   /** One send. The start in it finds the thread running, or starts it from the store; it needs to know nothing. */
   function sendOnce(ref: ThreadRef, command: Command, updateId: string): Promise<Answer> {
     const { type, ...body } = command
-    const typedSearchAttributes = firstAttributes(ref, command, attributes)
+    const typedSearchAttributes = firstAttributes(ref, command, known)
     const startWorkflowOperation = new WithStartWorkflowOperation<() => Promise<void>>(THREAD_WORKFLOW, {
       ...startOptions(ref, task_queue),
       args: [],

@@ -1,3 +1,4 @@
+import { isGrpcServiceError } from '@temporalio/client'
 import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common'
 import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
@@ -22,4 +23,13 @@ export function firstAttributes(
     { key: defineSearchAttributeKey('WeftWaiting', 'BOOL'), value: false },
     { key: defineSearchAttributeKey('WeftTenant', 'KEYWORD'), value: tenant },
   ]
+}
+
+const INVALID_ARGUMENT = 3
+
+/** Whether a start was refused because of what was given here: removed meanwhile, or not known everywhere yet. */
+export function refusesAttributes(error: unknown): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
+    if (isGrpcServiceError(cause) && cause.code === INVALID_ARGUMENT) return /search ?attribute/i.test(cause.details)
+  return false
 }

@@ -28,7 +28,7 @@ export type LoadInput = ThreadRef & { epoch?: number; all_commands?: boolean }
 /**
  * Loading takes the next epoch under a lock, so that an earlier life of the thread can write no more. A thread the
  * store does not know is created. `ledger`: the commands of the last 24 h, oldest first. `begun`: what the inputs of
- * `begin` led to is stored, up to this event; the rest of the result is the thread before that.
+ * `begin` led to is stored, and this is its mark (`markOf`); the rest of the result is the thread before that.
  */
 export type LoadResult =
   | {
@@ -38,7 +38,7 @@ export type LoadResult =
       snapshot: StoredSnapshot | null
       ledger: LedgerEntry[]
       settings: ThreadSettings
-      begun?: number
+      begun?: string
     }
   | { status: 'deleted' }
 

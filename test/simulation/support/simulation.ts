@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../src/thread/json.ts'
-import { firstBatch, type Begin } from '../../../src/thread/begin.ts'
+import { firstBatch, markOf, type Begin } from '../../../src/thread/begin.ts'
 import type { LoadInput, LoadResult, ModelStepInput, ModelStepResult, ThreadBatch, ToolInput } from '../../../src/thread/ports.ts'
 import type { Answer } from '../../../src/thread/reply.ts'
 import { emptyThread, fromStore } from '../../../src/thread/state-init.ts'
@@ -241,13 +241,14 @@ export class Simulation {
     return fate === 'unheard' ? { error: 'it did not answer in time' } : { value: copy(result) }
   }
 
-  /** As the real activity does it; the store may also go away between the two. */
+  /** As the real activity does it; the store may also go away between the two, or write too late to be heard. */
   #load({ begin, ...ref }: LoadInput & { begin?: Begin }): LoadResult {
     const loaded = this.store.load(ref)
     if (loaded.status === 'deleted' || begin === undefined) return loaded
     const batch = firstBatch(ref, loaded, begin)
     if (batch === null || (!this.#calm && this.#r.chance(20))) return loaded
-    return this.#persist(batch).status === 'stored' ? { ...loaded, begun: batch.last_seq } : loaded
+    const isTold = this.#persist(batch).status === 'stored' && (this.#calm || this.#r.chance(80))
+    return isTold ? { ...loaded, begun: markOf(batch) } : loaded
   }
 
   #persist(batch: ThreadBatch) {
