@@ -7,7 +7,13 @@ import { StoreUnavailable } from './store.ts'
 /** Migrations and deletions touch many rows and nobody waits for them on a deadline of a second. */
 const LONG_MS = 60_000
 
-export type DatabaseOptions = { database_url?: string; data_dir?: string; timeout_ms: number; pool_size: number }
+export type DatabaseOptions = {
+  database_url?: string
+  data_dir?: string
+  cache_dir?: string
+  timeout_ms: number
+  pool_size: number
+}
 
 /**
  * The one way to the tables, whichever program serves them. `run` and `transaction` end within the timeout with
@@ -29,7 +35,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       new Kysely<Tables>({ dialect: new PostgresDialect({ pool: postgresPool({ database_url, size, timeout_ms: limit }) }) })
     return handle({ quick: pool(options.pool_size, timeout_ms), long: pool(1, LONG_MS) }, timeout_ms)
   }
-  const served = await openPGlite(options.data_dir)
+  const served = await openPGlite(options.data_dir, options.cache_dir)
   const db = new Kysely<Tables>({ dialect: new PGliteDialect({ pglite: served.pglite }) })
   return handle({ quick: db, long: db }, timeout_ms, served)
 }

@@ -6,12 +6,13 @@ import { createStore, DataDirInUse, StoreBroken, StoreUnavailable } from '../../
 import type { Store } from '../../src/store/store.ts'
 import { batch, committed, freshRef, loadEpoch } from './batches.ts'
 import { storeContract } from './contract.ts'
+import { cache_dir } from '../support/cache.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'weft-pglite-'))
 let store: Store
 
 beforeAll(async () => {
-  store = await createStore({ data_dir: dir, timeout_ms: 10_000 })
+  store = await createStore({ data_dir: dir, cache_dir, timeout_ms: 10_000 })
   await store.migrate()
 }, 60_000)
 
@@ -37,7 +38,7 @@ describe('PGlite', () => {
 
   it('says in one sentence that a directory is broken', async () => {
     const broken = mkdtempSync(join(tmpdir(), 'weft-broken-'))
-    const first = await createStore({ data_dir: broken })
+    const first = await createStore({ data_dir: broken, cache_dir })
     await first.close()
     writeFileSync(join(broken, 'postgres', 'global', 'pg_control'), 'rubbish')
     const error = await createStore({ data_dir: broken }).then(
