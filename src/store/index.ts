@@ -17,7 +17,7 @@ export type { Store } from './store.ts'
 
 /**
  * `database_url` names a PostgreSQL server; without it PGlite runs in this process, in `<data_dir>/postgres`, or in
- * memory when that is absent too; what makes a new one quick is kept in `cache_dir`. `timeout_ms` (900: the persist activity has a second) bounds every operation but
+ * memory when that is absent too; what makes a new one quick, tables and all, is kept in `cache_dir`. `timeout_ms` (900: the persist activity has a second) bounds every operation but
  * migrations and deletions. `pool_size` counts connections (10).
  */
 export type StoreOptions = {

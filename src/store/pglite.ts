@@ -7,7 +7,7 @@ import { lockDataDir } from './data-dir-lock.ts'
 import { StoreBroken, sentence, toStoreError } from './failures.ts'
 import { scrubParameters } from './json-text.ts'
 import { keepStatements } from './pglite-statements.ts'
-import { emptyCluster, forgetCluster, unpackCluster } from './pglite-template.ts'
+import { forgetCluster, newCluster, unpackCluster, type Beginnings } from './pglite-template.ts'
 import { tidier } from './pglite-tidy.ts'
 
 const INT8 = 20
@@ -15,19 +15,19 @@ const OPEN_MS = 60_000
 
 /**
  * Opens the embedded database in `<data_dir>/postgres` (in memory without a directory) and takes that directory for
- * this process: PGlite itself lets two processes in, and then loses rows. What makes a new one quick is kept in
- * `cache_dir`. Throws `StoreBroken` or `DataDirInUse`.
+ * this process: PGlite itself lets two processes in, and then loses rows. A new one has what `beginnings` say, or
+ * nothing. Throws `StoreBroken` or `DataDirInUse`.
  */
 export async function openPGlite(
   data_dir: string | undefined,
-  cache_dir?: string,
+  beginnings?: Beginnings,
 ): Promise<{ pglite: PGliteConnection; used(): void; close(): Promise<void> }> {
   if (data_dir !== undefined) await mkdir(data_dir, { recursive: true })
   const lock = data_dir === undefined ? null : await lockDataDir(data_dir, 'postgres')
   const directory = data_dir === undefined ? undefined : join(data_dir, 'postgres')
   let database: PGlite
   try {
-    database = await openedOrMade(directory, cache_dir)
+    database = await openedOrMade(directory, beginnings)
   } catch (error) {
     await lock?.release()
     throw new StoreBroken(
@@ -54,15 +54,15 @@ export async function openPGlite(
  * PGlite would make a database by itself, but slowly, and one that a crash has cut short in the making it would take for
  * a broken one ever after.
  */
-async function openedOrMade(directory: string | undefined, cache_dir: string | undefined): Promise<PGlite> {
+async function openedOrMade(directory: string | undefined, beginnings: Beginnings | undefined): Promise<PGlite> {
   if (directory !== undefined && existsSync(directory)) return opened({ dataDir: directory })
   try {
-    return await made(directory, await emptyCluster(cache_dir))
+    return await made(directory, await newCluster(beginnings))
   } catch (error) {
-    if (cache_dir === undefined) throw error
+    if (beginnings === undefined) throw error
     // What was kept is in order as a file, and yet it was no database: without it.
-    await forgetCluster(cache_dir)
-    return made(directory, await emptyCluster(undefined))
+    await forgetCluster(beginnings)
+    return made(directory, await newCluster(undefined))
   }
 }
 
