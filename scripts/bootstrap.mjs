@@ -4,7 +4,7 @@
 // parent. Plain JavaScript for Node 20, without dependencies, because it runs before there are any.
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { delimiter, dirname } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { installDependencies } from './bootstrap/install.mjs'
 import { findNode, rememberNode } from './bootstrap/node.mjs'
@@ -38,6 +38,8 @@ try {
   await installDependencies(root, run)
   rememberNode(root, node)
   const { code, signal } = await run(node, ['--disable-warning=ExperimentalWarning', program, ...args], {
+    // What V8 makes of the sources is kept: reading it again takes a third of a second less at each start.
+    env: { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'weft', 'compiled'), ...process.env },
     // The program shuts down when this channel closes, which it does even if this process is killed.
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })

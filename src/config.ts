@@ -69,7 +69,7 @@ export type Config = {
   threadTtlMs: number | null
   /** Where programs are looked for, in order. */
   searchPath: string[]
-  /** Outlives the checkout; holds downloaded or built programs. */
+  /** Outlives the checkout; holds downloaded or built programs, and an empty database that new ones are copied from. */
   cacheDir: string
 }
 

@@ -67,8 +67,9 @@ async function measureRuns(context: Context): Promise<Outcome> {
     notes: [
       'bare: one update-with-start (warm: one update), one activity, one row in one transaction; ratio: weft / bare.',
       `${String(stored)} of ${String(all)} runs are stored with an end, a whole log and two messages; ${String(rows)} rows for ${String(told)} bare runs.`,
+      `${String(weft.askedAgain())} requests were answered 503 and sent again with their Idempotency-Key, on the clock of their turn.`,
     ],
-    json: { ...rest, runs_checked: stored, bare_rows: rows },
+    json: { ...rest, runs_checked: stored, bare_rows: rows, asked_again: weft.askedAgain() },
     ratios,
     wrong: [...measured.failures, ...problems, ...missing],
   }

@@ -8,7 +8,8 @@ const MAX_FAILURES = 20
 
 /**
  * So many clients at once, each taking one turn after the other for `ms`. Turns under way at the end are awaited and
- * counted. A turn that fails is not.
+ * counted. A turn that fails is not, nor a conversation
+ * that cannot be opened.
  */
 export async function load(subject: Subject, clients: number, ms: number, signal: AbortSignal): Promise<Load> {
   const done: Load = { turns: [], runs: 0, failures: [] }
@@ -18,15 +19,21 @@ export async function load(subject: Subject, clients: number, ms: number, signal
   return done
 }
 
-async function open(subject: Subject, done: Load): Promise<() => Promise<Turn>> {
-  const take = await subject.open()
-  done.runs += subject.opening
-  return take
+/** Null where it failed, which is noted. */
+async function open(subject: Subject, done: Load): Promise<(() => Promise<Turn>) | null> {
+  try {
+    const take = await subject.open()
+    done.runs += subject.opening
+    return take
+  } catch (error) {
+    done.failures.push((error as Error).message)
+    return null
+  }
 }
 
 async function client(
   subject: Subject,
-  first: () => Promise<Turn>,
+  first: (() => Promise<Turn>) | null,
   deadline: number,
   signal: AbortSignal,
   done: Load,
@@ -34,13 +41,15 @@ async function client(
   let take = first
   for (let taken = 1; ; taken++) {
     try {
-      done.turns.push(await take())
-      done.runs += 1
+      if (take !== null) {
+        done.turns.push(await take())
+        done.runs += 1
+      }
     } catch (error) {
       done.failures.push((error as Error).message)
     }
     if (performance.now() >= deadline || done.failures.length > MAX_FAILURES) return
     signal.throwIfAborted()
-    if (taken % subject.turns === 0) take = await open(subject, done)
+    if (take === null || taken % subject.turns === 0) take = await open(subject, done)
   }
 }

@@ -9,6 +9,8 @@ export type WeftSubjects = {
   on(thread_id: string): Subject
   /** Every run that was told of, by its thread. */
   runs: ReadonlyMap<string, readonly string[]>
+  /** How often a request was answered 503 and sent again. */
+  askedAgain(): number
   close(): void
 }
 
@@ -16,9 +18,11 @@ export type WeftSubjects = {
 export function createWeftSubjects(api: string, warm_turns: number): WeftSubjects {
   const agent = createAgent()
   const runs = new Map<string, string[]>()
+  let again = 0
 
   async function run(thread_id: string): Promise<Turn> {
-    const { run_id, first_ms, end_ms } = await postRun(api, agent, thread_id, 'Hello there')
+    const { run_id, first_ms, end_ms, asked_again } = await postRun(api, agent, thread_id, 'Hello there')
+    again += asked_again
     const known = runs.get(thread_id)
     if (known === undefined) runs.set(thread_id, [run_id])
     else known.push(run_id)
@@ -38,6 +42,7 @@ export function createWeftSubjects(api: string, warm_turns: number): WeftSubject
     },
     on: (thread_id) => ({ turns: Infinity, opening: 0, open: () => Promise.resolve(() => run(thread_id)) }),
     runs,
+    askedAgain: () => again,
     close: () => agent.destroy(),
   }
 }

@@ -15,10 +15,10 @@ const TIMEOUT_MS = 10_000
  * `DataDirInUse`, `StoreBroken`, `StoreUnavailable`.
  */
 export async function withStoredKeys<T>(work: (desk: KeyDesk) => Promise<T>): Promise<T> {
-  const { databaseUrl, dataDir } = loadConfig()
+  const { databaseUrl, dataDir, cacheDir } = loadConfig()
   const lock = databaseUrl === null ? await lockDataDir(dataDir) : null
   try {
-    const where = databaseUrl === null ? { data_dir: dataDir } : { database_url: databaseUrl }
+    const where = databaseUrl === null ? { data_dir: dataDir, cache_dir: cacheDir } : { database_url: databaseUrl }
     const store = await createStore({ ...where, timeout_ms: TIMEOUT_MS, pool_size: 1 })
     try {
       await store.migrate()

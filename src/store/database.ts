@@ -1,4 +1,7 @@
+import type { PGlite } from '@electric-sql/pglite'
 import { Kysely, PGliteDialect, PostgresDialect } from 'kysely'
+import { migrate, migrationsDigest } from './migrate.ts'
+import type { Beginnings } from './pglite-template.ts'
 import { openPGlite } from './pglite.ts'
 import { postgresPool } from './postgres-pool.ts'
 import type { Db, Tables, Tx } from './schema.ts'
@@ -7,7 +10,13 @@ import { StoreUnavailable } from './store.ts'
 /** Migrations and deletions touch many rows and nobody waits for them on a deadline of a second. */
 const LONG_MS = 60_000
 
-export type DatabaseOptions = { database_url?: string; data_dir?: string; timeout_ms: number; pool_size: number }
+export type DatabaseOptions = {
+  database_url?: string
+  data_dir?: string
+  cache_dir?: string
+  timeout_ms: number
+  pool_size: number
+}
 
 /**
  * The one way to the tables, whichever program serves them. `run` and `transaction` end within the timeout with
@@ -29,9 +38,19 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       new Kysely<Tables>({ dialect: new PostgresDialect({ pool: postgresPool({ database_url, size, timeout_ms: limit }) }) })
     return handle({ quick: pool(options.pool_size, timeout_ms), long: pool(1, LONG_MS) }, timeout_ms)
   }
-  const served = await openPGlite(options.data_dir)
+  const served = await openPGlite(options.data_dir, await beginnings(options.cache_dir))
   const db = new Kysely<Tables>({ dialect: new PGliteDialect({ pglite: served.pglite }) })
   return handle({ quick: db, long: db }, timeout_ms, served)
+}
+
+/** A new embedded database has its tables: making them takes as long as opening it. */
+export async function beginnings(cache_dir: string | undefined): Promise<Beginnings | undefined> {
+  if (cache_dir === undefined) return undefined
+  const fill = (pglite: PGlite) => {
+    const db = new Kysely<Tables>({ dialect: new PGliteDialect({ pglite }) })
+    return migrate({ long: (work) => db.transaction().execute(work) })
+  }
+  return { cache_dir, fill, digest: await migrationsDigest() }
 }
 
 function handle(dbs: { quick: Db; long: Db }, timeout_ms: number, served?: { used(): void; close(): Promise<void> }): Database {

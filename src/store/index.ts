@@ -17,10 +17,16 @@ export type { Store } from './store.ts'
 
 /**
  * `database_url` names a PostgreSQL server; without it PGlite runs in this process, in `<data_dir>/postgres`, or in
- * memory when that is absent too. `timeout_ms` (900: the persist activity has a second) bounds every operation but
+ * memory when that is absent too; what makes a new one quick, tables and all, is kept in `cache_dir`. `timeout_ms` (900: the persist activity has a second) bounds every operation but
  * migrations and deletions. `pool_size` counts connections (10).
  */
-export type StoreOptions = { database_url?: string; data_dir?: string; timeout_ms?: number; pool_size?: number }
+export type StoreOptions = {
+  database_url?: string
+  data_dir?: string
+  cache_dir?: string
+  timeout_ms?: number
+  pool_size?: number
+}
 
 /** Opens the store; the caller runs `migrate` before anything else. Throws `StoreBroken` or `DataDirInUse`. */
 export async function createStore(options: StoreOptions): Promise<Store> {

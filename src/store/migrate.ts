@@ -14,7 +14,7 @@ const LOCK = 7_303_014_518
  * that several processes may start at once. Throws `StoreBroken` when a file that has been applied reads differently
  * now, or when the database knows one that this program does not (it was written by a newer version).
  */
-export async function migrate(database: Database): Promise<{ applied: string[] }> {
+export async function migrate(database: Pick<Database, 'long'>): Promise<{ applied: string[] }> {
   const files = await migrations()
   return database.long(async (tx) => {
     await sql`select pg_advisory_xact_lock(${LOCK}::bigint)`.execute(tx)
@@ -37,6 +37,14 @@ export async function migrate(database: Database): Promise<{ applied: string[] }
     }
     return { applied }
   })
+}
+
+/** Names every file and what is in it. */
+export async function migrationsDigest(): Promise<string> {
+  const files = await migrations()
+  return createHash('sha256')
+    .update(files.map(({ name, checksum }) => `${name} ${checksum}`).join())
+    .digest('hex')
 }
 
 async function recorded(tx: Tx): Promise<Map<string, string>> {

@@ -1,11 +1,13 @@
-import { mkdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Mutex, PGlite } from '@electric-sql/pglite'
+import { Mutex, PGlite, type PGliteOptions } from '@electric-sql/pglite'
 import type { PGlite as PGliteConnection } from 'kysely'
 import { lockDataDir } from './data-dir-lock.ts'
 import { StoreBroken, sentence, toStoreError } from './failures.ts'
 import { scrubParameters } from './json-text.ts'
 import { keepStatements } from './pglite-statements.ts'
+import { forgetCluster, newCluster, unpackCluster, type Beginnings } from './pglite-template.ts'
 import { tidier } from './pglite-tidy.ts'
 
 const INT8 = 20
@@ -13,17 +15,19 @@ const OPEN_MS = 60_000
 
 /**
  * Opens the embedded database in `<data_dir>/postgres` (in memory without a directory) and takes that directory for
- * this process: PGlite itself lets two processes in, and then loses rows. Throws `StoreBroken` or `DataDirInUse`.
+ * this process: PGlite itself lets two processes in, and then loses rows. A new one has what `beginnings` say, or
+ * nothing. Throws `StoreBroken` or `DataDirInUse`.
  */
 export async function openPGlite(
   data_dir: string | undefined,
+  beginnings?: Beginnings,
 ): Promise<{ pglite: PGliteConnection; used(): void; close(): Promise<void> }> {
   if (data_dir !== undefined) await mkdir(data_dir, { recursive: true })
   const lock = data_dir === undefined ? null : await lockDataDir(data_dir, 'postgres')
   const directory = data_dir === undefined ? undefined : join(data_dir, 'postgres')
   let database: PGlite
   try {
-    database = await opened(directory)
+    database = await openedOrMade(directory, beginnings)
   } catch (error) {
     await lock?.release()
     throw new StoreBroken(
@@ -46,16 +50,40 @@ export async function openPGlite(
   }
 }
 
-async function opened(directory: string | undefined): Promise<PGlite> {
+/**
+ * PGlite would make a database by itself, but slowly, and one that a crash has cut short in the making it would take for
+ * a broken one ever after.
+ */
+async function openedOrMade(directory: string | undefined, beginnings: Beginnings | undefined): Promise<PGlite> {
+  if (directory !== undefined && existsSync(directory)) return opened({ dataDir: directory })
+  try {
+    return await made(directory, await newCluster(beginnings))
+  } catch (error) {
+    if (beginnings === undefined) throw error
+    // What was kept is in order as a file, and yet it was no database: without it.
+    await forgetCluster(beginnings)
+    return made(directory, await newCluster(undefined))
+  }
+}
+
+async function made(directory: string | undefined, cluster: Buffer): Promise<PGlite> {
+  if (directory === undefined) return opened({ loadDataDir: new Blob([cluster]) })
+  await unpackCluster(cluster, directory)
+  try {
+    return await opened({ dataDir: directory })
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function opened(where: Pick<PGliteOptions, 'dataDir' | 'loadDataDir'>): Promise<PGlite> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`it did not open within ${OPEN_MS / 1000} s`)), OPEN_MS)
   })
   try {
-    return await Promise.race([
-      PGlite.create({ ...(directory === undefined ? {} : { dataDir: directory }), parsers: { [INT8]: Number } }),
-      late,
-    ])
+    return await Promise.race([PGlite.create({ ...where, parsers: { [INT8]: Number } }), late])
   } finally {
     clearTimeout(timer)
   }

@@ -16,6 +16,7 @@ import type { Content, Role } from '../../src/thread/message.ts'
 import type { ModelStepInput, ModelStepResult, ThreadActivities, ToolInput, ToolOutcome } from '../../src/thread/ports.ts'
 import type { DispatchRecord, RunOverrides, RunRecord } from '../../src/thread/records.ts'
 import { emptyThread, toSnapshot } from '../../src/thread/state-init.ts'
+import { cache_dir } from '../support/cache.ts'
 
 export const TENANT = 'default'
 export const SETTINGS = {
@@ -28,7 +29,7 @@ export const SETTINGS = {
 
 /** A store in memory, opened once a file: the first opening of PGlite takes seconds. */
 export async function openStore(): Promise<Store> {
-  const store = await createStore({ timeout_ms: 5000 })
+  const store = await createStore({ cache_dir, timeout_ms: 5000 })
   await store.migrate()
   return store
 }

@@ -4,10 +4,11 @@ import { createAuthenticator, type Authenticator } from '../../src/auth/authenti
 import { createStore } from '../../src/store/index.ts'
 import { StoreUnavailable, type Store } from '../../src/store/store.ts'
 import { bring, makeKey } from './support.ts'
+import { cache_dir } from '../support/cache.ts'
 
 let store: Store
 beforeAll(async () => {
-  store = await createStore({ timeout_ms: 5_000 })
+  store = await createStore({ cache_dir, timeout_ms: 5_000 })
   await store.migrate()
 }, 60_000)
 afterEach(() => {

@@ -8,6 +8,7 @@ import { scenes } from './support/threads.ts'
 let service: Service
 let client: Client
 let held: Promise<void> = Promise.resolve()
+const LATE = 'sent late'
 let deliveries: (string | undefined)[] = []
 beforeAll(async () => {
   service = await startService(({ gateway }) => ({
@@ -15,6 +16,7 @@ beforeAll(async () => {
       ...gateway,
       async send(ref, command, delivery_id) {
         deliveries.push(delivery_id)
+        if (JSON.stringify(command).includes(LATE)) await held
         const answer = await gateway.send(ref, command, delivery_id)
         await held
         return answer
@@ -63,18 +65,29 @@ it('a second run of the thread is told by its own delivery', async () => {
   release()
 })
 
-it('what can be repeated waits for its answer, which may be that of an earlier request', async () => {
+it.each([
+  ['a key', {}, { 'idempotency-key': 'told-1' }],
+  ['a message id', { id: 'm1' }, {}],
+])('a stream that can be repeated, by %s, begins with the log too', async (_by, more, headers) => {
   const thread = await scenes(client).thread()
   const release = hold()
-  const asked = client.stream('POST', '/v1/runs', body(thread, { id: 'm1' }))
-  let begun = false
-  void asked.then(() => (begun = true))
-  // The run comes to its end while the answer is held back.
-  await eventually(async () => {
-    const { messages } = (await client.call('GET', `/v1/threads/${thread}/messages`)).body
-    return messages.length === 2 ? true : undefined
-  })
-  expect(begun).toBe(false)
+  const frames = await (await client.stream('POST', '/v1/runs', body(thread, more), headers)).all()
+  expect(frames[0]).toMatchObject({ event_type: 'run_start', thread_id: thread })
+  expect(frames.at(-1)).toMatchObject({ event_type: 'run_finish', run_id: frames[0].run_id })
   release()
-  expect((await (await asked).all()).at(-1)).toMatchObject({ event_type: 'run_finish' })
+  const again = await (await client.stream('POST', '/v1/runs', body(thread, more), headers)).all()
+  expect(again[0]).toMatchObject({ event_type: 'run_start', run_id: frames[0].run_id })
+})
+
+it('another body under the same key is not given the run that begins meanwhile', async () => {
+  const thread = await scenes(client).thread()
+  const headers = { 'idempotency-key': 'told-2' }
+  // It waits before it reaches the thread, and listens.
+  const release = hold()
+  const other = client.call('POST', '/v1/runs', body(thread, { content: LATE }), { ...headers, accept: 'text/event-stream' })
+  await eventually(() => (deliveries.length === 1 ? true : undefined))
+  const first = await client.stream('POST', '/v1/runs', body(thread), headers)
+  expect((await first.all()).at(-1)).toMatchObject({ event_type: 'run_finish' })
+  release()
+  expect(await other).toMatchObject({ status: 422, body: { code: 'idempotency_conflict' } })
 })

@@ -5,6 +5,7 @@ import type { Store } from '../../src/store/store.ts'
 import type { ThreadRef } from '../../src/thread/ports.ts'
 import { batch, committed, freshRef, loadEpoch } from './batches.ts'
 import { said } from './forks.ts'
+import { cache_dir } from '../support/cache.ts'
 
 const TRIES = 30
 const DEPTH = 40
@@ -12,7 +13,7 @@ const EACH = 5
 
 let store: Store
 beforeAll(async () => {
-  store = await createStore({ timeout_ms: 5_000 })
+  store = await createStore({ cache_dir, timeout_ms: 5_000 })
   await store.migrate()
 }, 60_000)
 afterAll(() => store.close())

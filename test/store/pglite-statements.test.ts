@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beginnings } from '../../src/store/database.ts'
 import { openPGlite } from '../../src/store/pglite.ts'
+import { cache_dir } from '../support/cache.ts'
 
 /** Every statement is run three times at least: as it comes, prepared, and from what was prepared. */
 let opened: Awaited<ReturnType<typeof openPGlite>>
 beforeAll(async () => {
-  opened = await openPGlite(undefined)
+  opened = await openPGlite(undefined, await beginnings(cache_dir))
   await ask('create table t (id int primary key, name text, at bigint, flags text[], data json, yes boolean)')
 }, 60_000)
 afterAll(() => opened.close())

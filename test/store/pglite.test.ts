@@ -7,13 +7,14 @@ import { createStore, DataDirInUse, StoreBroken, storeOn, StoreUnavailable } fro
 import type { Store } from '../../src/store/store.ts'
 import { batch, committed, freshRef, loadEpoch } from './batches.ts'
 import { storeContract } from './contract.ts'
+import { cache_dir } from '../support/cache.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'weft-pglite-'))
 let database: Database
 let store: Store
 
 beforeAll(async () => {
-  database = await openDatabase({ data_dir: dir, timeout_ms: 10_000, pool_size: 1 })
+  database = await openDatabase({ data_dir: dir, cache_dir, timeout_ms: 10_000, pool_size: 1 })
   store = storeOn(database)
   await store.migrate()
 }, 60_000)
@@ -43,7 +44,7 @@ describe('PGlite', () => {
 
   it('says in one sentence that a directory is broken', async () => {
     const broken = mkdtempSync(join(tmpdir(), 'weft-broken-'))
-    const first = await createStore({ data_dir: broken })
+    const first = await createStore({ data_dir: broken, cache_dir })
     await first.close()
     writeFileSync(join(broken, 'postgres', 'global', 'pg_control'), 'rubbish')
     const error = await createStore({ data_dir: broken }).then(

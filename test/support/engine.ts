@@ -33,6 +33,7 @@ import type { RunRecord } from '../../src/thread/records.ts'
 import type { ThreadSettings } from '../../src/thread/state.ts'
 import { checkStore } from './check-everywhere.ts'
 import { temporalCli } from './temporal-cli.ts'
+import { cache_dir } from './cache.ts'
 
 /** A real Temporal server of the test's own, without a UI, on a free port and files of its own. */
 export async function startTemporal({ fair = true } = {}): Promise<EmbeddedTemporal & { cli: string; remove(): Promise<void> }> {
@@ -69,7 +70,7 @@ export type EngineOptions = {
 
 /** Store, worker and gateway in this process, over a Temporal server that is there already. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const store = options.store ?? (await createStore({ timeout_ms: 900 }))
+  const store = options.store ?? (await createStore({ cache_dir, timeout_ms: 900 }))
   if (options.store === undefined) await store.migrate()
   const bus = createInProcessBus()
   const connection = await Connection.connect({ address: options.address, interceptors: retriesOfCalls() })

@@ -10,6 +10,7 @@ import { eventually, startEngine, type Engine } from '../support/engine.ts'
 import { startOpenAiServer, type Answer, type OpenAiServer } from '../support/openai-server.ts'
 import { startReceiver } from '../support/receiver.ts'
 import { missing, startTimeSkipping, type TimeSkipping } from './support/time-skipping.ts'
+import { cache_dir } from '../support/cache.ts'
 
 /** What waits for hours and days, on Temporal's test server, where they pass in a moment. */
 
@@ -32,7 +33,7 @@ describe.skipIf(absent !== null)('time that passes', () => {
   beforeAll(async () => {
     model = await startOpenAiServer({ answers })
     server = await startTimeSkipping()
-    store = await createStore({ timeout_ms: 900 })
+    store = await createStore({ cache_dir, timeout_ms: 900 })
     await store.migrate()
     const ask = { inputSchema: z.object({}), needsApproval: true, execute: () => 'done' }
     const config = defineConfig({

@@ -6,11 +6,12 @@ import { StoreUnavailable, type Store } from '../../src/store/store.ts'
 import { allowNetworks } from '../../src/webhooks/addresses.ts'
 import { batch, event, freshRef, loadEpoch, run } from '../store/batches.ts'
 import { startReceiver, type Receiver } from '../support/receiver.ts'
+import { cache_dir } from '../support/cache.ts'
 
 let store: Store
 let receiver: Receiver
 beforeAll(async () => {
-  store = await createStore({ timeout_ms: 5_000 })
+  store = await createStore({ cache_dir, timeout_ms: 5_000 })
   await store.migrate()
   receiver = await startReceiver()
 }, 60_000)

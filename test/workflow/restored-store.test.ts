@@ -7,6 +7,7 @@ import type { Store } from '../../src/store/store.ts'
 import type { LogEvent } from '../../src/thread/envelope.ts'
 import { checkLog } from '../support/check-log.ts'
 import { startEngine, startTemporal, type Engine } from '../support/engine.ts'
+import { cache_dir } from '../support/cache.ts'
 
 /** Temporal goes on living while the store becomes what it was at an earlier time: a real copy of its directory. */
 const dir = mkdtempSync(join(tmpdir(), 'weft-restored-'))
@@ -17,7 +18,7 @@ let store: Store
 let engine: Engine
 
 async function open(): Promise<void> {
-  store = await createStore({ data_dir, timeout_ms: 5_000 })
+  store = await createStore({ data_dir, cache_dir, timeout_ms: 5_000 })
   await store.migrate()
   engine = await startEngine({ address: temporal.address, cli: temporal.cli, store })
 }

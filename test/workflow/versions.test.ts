@@ -6,6 +6,7 @@ import { startOptions } from '../../src/temporal/names.ts'
 import { moveStranded } from '../../src/temporal/versions.ts'
 import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from '../../src/temporal/worker.ts'
 import { eventually, startEngine, startTemporal, type Engine } from '../support/engine.ts'
+import { cache_dir } from '../support/cache.ts'
 
 /** Two versions of the workflow code side by side; the newer one cannot replay what the older one did. */
 const APPROVAL = '/tool send_email {"to":"a@example.com","subject":"s"}'
@@ -19,7 +20,7 @@ let newer: Engine
 let code: { old: string; new: string }
 beforeAll(async () => {
   server = await startTemporal()
-  store = await createStore({ timeout_ms: 900 })
+  store = await createStore({ cache_dir, timeout_ms: 900 })
   await store.migrate()
   const bundle = await bundleThreadWorkflow()
   // Another order of commands: the thread is loaded by a normal activity where it was a local one.

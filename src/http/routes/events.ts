@@ -77,13 +77,16 @@ async function list(
   kind: Kind,
   input: Input<{ id: string }, z.output<typeof eventQuery>, undefined>,
 ): Promise<HttpResponse> {
-  const { scope, ...source } = await sourceOf(context, kind, input.params.id)
+  // A log that has something in it says by itself that its thread is there.
+  const told = kind === 'thread' && input.query.cursor === undefined
+  const { scope, ...source } = told ? sourceOfThread(input.params.id) : await sourceOf(context, kind, input.params.id)
   const after_seq = input.query.cursor === undefined ? 0 : decodeEventCursor(scope, input.query.cursor)
   if (input.query.cursor !== undefined) await checkReach(context, source.thread_id, after_seq, input.query.cursor)
   const limit = input.query.limit ?? DEFAULT_LIMIT
   const { kinds } = input.query
   const query = { ...source, ...(kinds === undefined ? {} : { kinds }), after_seq, limit: limit + 1 }
   const { events, last_seq, kept_from } = await context.store.conversation.listEvents(context.tenant, query)
+  if (told && last_seq === 0) await requireThread(context, source.thread_id)
   const shown = events.slice(0, limit)
   const last = shown.at(-1)
   // Of a few kinds, what lies behind the last one shown has been looked at as well.
@@ -111,7 +114,11 @@ async function follow(
 }
 
 async function sourceOf(context: HttpContext, kind: Kind, id: string): Promise<Source> {
-  if (kind === 'thread') return { thread_id: (await requireThread(context, id)).id, scope: `thread:${id}` }
+  if (kind === 'thread') return sourceOfThread((await requireThread(context, id)).id)
   const { thread_id, run_id } = await requireRun(context, id)
   return { thread_id, run_id, scope: runScope(run_id) }
+}
+
+function sourceOfThread(thread_id: string): Source {
+  return { thread_id, scope: `thread:${thread_id}` }
 }

@@ -1,5 +1,5 @@
 import { sendCommand, submitCommand, SUBMIT_REFUSALS, type Sent, type Submitted } from '../commands.ts'
-import { idempotencyKey, newThreadId, repeatId } from '../idempotency.ts'
+import { bodyHash, idempotencyKey, newThreadId, repeatId } from '../idempotency.ts'
 import { checkAgent, refOf, threadDeleted } from '../lookup.ts'
 import type { HttpContext } from '../options.ts'
 import { presentRun } from '../present.ts'
@@ -59,10 +59,9 @@ export function submitRoutes(): Route[] {
         try {
           const send = (delivery_id?: string): Promise<Sent<Submitted>> =>
             sendCommand(context, refOf(context, thread_id), command, { route: ROUTE, key, gone, delivery_id })
-          const begun =
-            streams && repeatId(context.tenant, ROUTE, key, command) === null
-              ? await beginRun(context, { thread_id, gone }, send)
-              : begunByAnswer(await send())
+          const id = repeatId(context.tenant, ROUTE, key, command)
+          const cause = { thread_id, repeat: id === null ? null : { id, body_hash: bodyHash(command) } }
+          const begun = streams ? await beginRun(context, cause, gone, send) : begunByAnswer(await send())
           const { run_id, start } = begun
           if (on_disconnect === 'cancel') cancelWhenGone(context, thread_id, run_id, gone)
           const location = { 'Content-Location': `/v1/runs/${run_id}` }

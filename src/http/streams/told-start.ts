@@ -6,21 +6,38 @@ import { openInbox, type Inbox } from './inbox.ts'
 /** A submit's run: known by the answer, whose event this is, or by the log's word. `fresh`: it is of this very request. */
 export type Begun = { run_id: string; start: { from: 'submit' | 'told'; seq: number }; fresh: boolean }
 
+/** How a submit is known in the log. */
+export type Cause = {
+  thread_id: string
+  /** What its repeats would be known by, and the hash of its body; null for one that cannot be repeated. */
+  repeat: { id: string; body_hash: string | null } | null
+}
+
 /**
  * The run of a submit, by the thread's answer or by the log's word that it has begun, whichever comes first: an event is
- * told as soon as it is stored, while the answer still has to make its way through the engine. Not for a submit that
- * can be repeated, whose answer may be that of an earlier request. Throws what `send` throws.
+ * told as soon as it is stored, while the answer still has to make its way through the engine. Where the log names an id
+ * that others may have sent as well, the thread's memory must say that it was this very request, be it an earlier try of
+ * it: what came under the same id with another body is refused. Throws what `send` throws.
  */
 export async function beginRun(
   context: HttpContext,
-  { thread_id, gone }: { thread_id: string; gone: AbortSignal },
-  send: (delivery_id: string) => Promise<Sent<Submitted>>,
+  { thread_id, repeat }: Cause,
+  gone: AbortSignal,
+  send: (delivery_id: string | undefined) => Promise<Sent<Submitted>>,
 ): Promise<Begun> {
-  const delivery_id = randomUUID()
+  const delivery_id = repeat === null ? randomUUID() : undefined
   const inbox = openInbox(context.bus, context.tenant, thread_id, gone)
+  const told = async (): Promise<Begun | null> => {
+    const begun = await toldStart(inbox, repeat?.id ?? delivery_id)
+    if (begun === null || repeat === null) return begun
+    // It was stored with the events that have told of it.
+    const ref = { tenant: context.tenant, thread_id }
+    const known = await context.store.engine.findCommand(ref, repeat.id).catch(() => null)
+    return known !== null && known.body_hash === repeat.body_hash ? begun : null
+  }
   const answered = send(delivery_id).then(begunByAnswer)
   try {
-    return await Promise.race([answered, toldStart(inbox, delivery_id).then((begun) => begun ?? answered)])
+    return await Promise.race([answered, told().then((begun) => begun ?? answered)])
   } finally {
     inbox.close()
   }
@@ -31,14 +48,14 @@ export function begunByAnswer({ outcome, event_seq, replayed }: Sent<Submitted>)
 }
 
 /** Null if there will be no word of it here. */
-async function toldStart(inbox: Inbox, delivery_id: string): Promise<Begun | null> {
+async function toldStart(inbox: Inbox, cause: string | undefined): Promise<Begun | null> {
   let queued: { run_id: string | null; seq: number } | null = null
   for (;;) {
     const frame = await inbox.take()
     if (frame === 'closed' || frame === 'lost') return null
     if (frame === 'idle' || frame.type !== 'events') continue
     for (const event of frame.events ?? []) {
-      if (event.causation_id !== delivery_id) continue
+      if (event.causation_id !== cause) continue
       if (event.kind === 'RunQueued') queued = { run_id: event.run_id, seq: event.event_seq }
       if (event.kind !== 'RunStarted') continue
       // What was too large for the bus is in the log alone, and a stream must begin with all of its run.

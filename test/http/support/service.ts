@@ -14,6 +14,7 @@ import type { Store } from '../../../src/store/store.ts'
 import type { ThreadGateway } from '../../../src/temporal/gateway.ts'
 import { checkStore } from '../../support/check-everywhere.ts'
 import { createInlineEngine } from './inline-engine.ts'
+import { cache_dir } from '../../support/cache.ts'
 
 const SETTINGS = {
   idle_close_ms: 60_000,
@@ -54,7 +55,7 @@ export async function startService(
   change: (parts: HttpOptions) => Partial<HttpOptions> = () => ({}),
   { made_up_logs = false } = {},
 ): Promise<Service> {
-  const store = await createStore({ timeout_ms: 5_000 })
+  const store = await createStore({ cache_dir, timeout_ms: 5_000 })
   await store.migrate()
   const bus = createInProcessBus()
   const agents = await createRegistry(checkConfig(defaultConfig, 'test'), NO_PROVIDERS)
