@@ -105,7 +105,8 @@ function movedRun(answer: unknown): string | undefined {
 function runsOf(input: unknown): { run_id: string | undefined; ended: string[] } {
   const { run_id, ended, touched } = fieldsOf(input)
   if (typeof run_id === 'string') return { run_id, ended: [] }
-  const ends = list(ended).map((write) => String(fieldsOf(fieldsOf(write)['record'])['run_id']))
+  // A run that is written in short begins with its id.
+  const ends = list(ended).map((run) => String(Array.isArray(run) ? run[0] : fieldsOf(fieldsOf(run)['record'])['run_id']))
   const [first] = [...ends, ...list(touched).map(String)]
   return { run_id: first, ended: ends }
 }
