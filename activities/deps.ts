@@ -2,8 +2,7 @@ import type { AgentRegistry } from '../src/agent/registry.ts'
 import type { LiveBus } from '../src/live/bus.ts'
 import type { Store } from '../src/store/store.ts'
 import type { ModelTrace } from '../src/tracing/tracing.ts'
-import type { LogEvent } from '../src/thread/envelope.ts'
-import type { RunWrite } from '../src/thread/ports.ts'
+import type { Observe } from '../src/thread/ports.ts'
 import type { ThreadWorkflows } from '../src/thread/repair/ports.ts'
 import type { ThreadSettings } from '../src/thread/state.ts'
 
@@ -22,8 +21,7 @@ export type ActivityDeps = {
   settings: ThreadSettings
   /** Names this process in run records. */
   worker_id: string
-  /** Told of all events that have just been stored, and of the runs that have ended with them. */
-  observe?: (events: readonly LogEvent[], batch: { tenant: string; ended: RunWrite[] }) => void
+  observe?: Observe
   /** Sees each call to a model. */
   trace_model?: ModelTrace
   logger: ActivityLogger

@@ -1,6 +1,7 @@
 import type { Payload } from '@temporalio/common'
 import type { Headers, WorkflowInterceptorsFactory } from '@temporalio/workflow'
 import { fieldsOf } from '../src/thread/json.ts'
+import { runIdOf, type PackedRun } from '../src/thread/packed.ts'
 import { CARRIER, ORIGIN, ORIGIN_OF } from '../src/thread/trace-headers.ts'
 
 /** The context of the last command on a run, for a new execution. */
@@ -105,8 +106,7 @@ function movedRun(answer: unknown): string | undefined {
 function runsOf(input: unknown): { run_id: string | undefined; ended: string[] } {
   const { run_id, ended, touched } = fieldsOf(input)
   if (typeof run_id === 'string') return { run_id, ended: [] }
-  // A run that is written in short begins with its id.
-  const ends = list(ended).map((run) => String(Array.isArray(run) ? run[0] : fieldsOf(fieldsOf(run)['record'])['run_id']))
+  const ends = (list(ended) as PackedRun[]).map(runIdOf)
   const [first] = [...ends, ...list(touched).map(String)]
   return { run_id: first, ended: ends }
 }

@@ -8,8 +8,7 @@ const MAX_FAILURES = 20
 
 /**
  * So many clients at once, each taking one turn after the other for `ms`. Turns under way at the end are awaited and
- * counted. A turn that fails is not, nor a conversation
- * that cannot be opened.
+ * counted. A turn that fails is not, nor a conversation that cannot be opened.
  */
 export async function load(subject: Subject, clients: number, ms: number, signal: AbortSignal): Promise<Load> {
   const done: Load = { turns: [], runs: 0, failures: [] }

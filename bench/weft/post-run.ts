@@ -62,16 +62,16 @@ function postOnce(
       response.on('data', (chunk: string) => (streams ? parser.feed(chunk) : (rest += chunk)))
       response.on('error', reject)
       response.on('end', () => {
-        const problem_text = `POST /v1/runs answered ${String(response.statusCode)}: ${rest}`
+        const problem = `POST /v1/runs answered ${String(response.statusCode)}: ${rest}`
         const retry_s = Number(response.headers['retry-after'])
-        if (response.statusCode === 503 && retry_s > 0) return resolve({ retry_ms: retry_s * 1_000, problem: problem_text })
-        if (!streams) return reject(new Error(problem_text))
+        if (response.statusCode === 503 && retry_s > 0) return resolve({ retry_ms: retry_s * 1_000, problem })
+        if (!streams) return reject(new Error(problem))
         const first = frames[0]
         const last = frames.at(-1)
         const run_id = first?.frame.run_id
         if (first === undefined || last === undefined || run_id === undefined) return reject(new Error('a stream without a run'))
-        const problem = whatIsWrong(last.frame, content)
-        if (problem !== null) return reject(new Error(`the run ${run_id} ${problem}`))
+        const wrong = whatIsWrong(last.frame, content)
+        if (wrong !== null) return reject(new Error(`the run ${run_id} ${wrong}`))
         resolve({ run_id, first: first.at, end: last.at })
       })
     })

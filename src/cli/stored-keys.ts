@@ -1,7 +1,7 @@
 import { newApiKey } from '../auth/api-key.ts'
 import { loadConfig } from '../config.ts'
 import type { ApiKeyRow } from '../store/api-keys.ts'
-import { createStore, lockDataDir, type Store } from '../store/index.ts'
+import { createStore, lockDataDir, whereStored, type Store } from '../store/index.ts'
 import { CallFailed } from './api.ts'
 import type { KeyDesk, KeyView } from './key-desk.ts'
 
@@ -15,11 +15,10 @@ const TIMEOUT_MS = 10_000
  * `DataDirInUse`, `StoreBroken`, `StoreUnavailable`.
  */
 export async function withStoredKeys<T>(work: (desk: KeyDesk) => Promise<T>): Promise<T> {
-  const { databaseUrl, dataDir, cacheDir } = loadConfig()
-  const lock = databaseUrl === null ? await lockDataDir(dataDir) : null
+  const config = loadConfig()
+  const lock = config.databaseUrl === null ? await lockDataDir(config.dataDir) : null
   try {
-    const where = databaseUrl === null ? { data_dir: dataDir, cache_dir: cacheDir } : { database_url: databaseUrl }
-    const store = await createStore({ ...where, timeout_ms: TIMEOUT_MS, pool_size: 1 })
+    const store = await createStore({ ...whereStored(config), timeout_ms: TIMEOUT_MS, pool_size: 1 })
     try {
       await store.migrate()
       return await work(deskOf(store))

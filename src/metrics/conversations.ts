@@ -2,11 +2,8 @@ import { LRUCache } from 'lru-cache'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { LogEvent } from '../thread/envelope.ts'
 import { isObject } from '../thread/json.ts'
-import type { RunWrite } from '../thread/ports.ts'
+import type { Observe } from '../thread/ports.ts'
 import { bounded } from './labels.ts'
-
-/** The batch that events came in, as far as it is counted. */
-export type CountedBatch = { tenant: string; ended: RunWrite[] }
 
 const START_BUCKETS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600]
 const RUN_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 86_400]
@@ -18,7 +15,7 @@ const MAX_TENANTS = 100
 const MAX_WAITING = 10_000
 
 /** What conversations do, counted by the worker that stores their events. Each event comes here once. */
-export function conversationFigures(registers: Registry[]): (events: readonly LogEvent[], batch: CountedBatch) => void {
+export function conversationFigures(registers: Registry[]): Observe {
   const redeliveries = new Counter({
     name: 'weft_dispatch_redeliveries_total',
     help: 'Attempts that failed and were scheduled again.',

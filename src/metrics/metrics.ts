@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { Store } from '../store/store.ts'
-import type { LogEvent } from '../thread/envelope.ts'
-import { conversationFigures, type CountedBatch } from './conversations.ts'
+import type { Observe } from '../thread/ports.ts'
+import { conversationFigures } from './conversations.ts'
 import { requestFigures, type RequestFigures } from './requests.ts'
 import { pageOf } from './temporal.ts'
 import { webhookFigures, type CountedTry } from './webhooks.ts'
@@ -12,7 +12,7 @@ import { webhookFigures, type CountedTry } from './webhooks.ts'
  */
 export type Metrics = RequestFigures & {
   /** Counts events that have just been stored, each once. */
-  observe(events: readonly LogEvent[], batch: CountedBatch): void
+  observe: Observe
   webhook(attempt: CountedTry): void
   /** The page in Prometheus's text format. */
   text(): Promise<string>

@@ -3,6 +3,7 @@ import { Connection, type TLSConfig } from '@temporalio/client'
 import { NativeConnection } from '@temporalio/worker'
 import type { PemSource, TemporalSettings } from '../config.ts'
 import { SEARCH_ATTRIBUTES } from '../temporal/embedded/arguments.ts'
+import type { KnownAttributes } from '../temporal/first-attributes.ts'
 import { retriesOfCalls } from '../temporal/retries.ts'
 import { StartError } from '../start-error.ts'
 
@@ -57,10 +58,7 @@ export async function openNativeConnection(options: ConnectionOptions, namespace
  * By what threads can be found. On clusters of others somebody has to register the attributes; where the tenant's was
  * not registered with the others, an earlier version did, and the others still count.
  */
-export async function searchAttributes(
-  connection: Connection,
-  namespace: string,
-): Promise<{ search_attributes: boolean; tenant_attribute: boolean }> {
+export async function searchAttributes(connection: Connection, namespace: string): Promise<KnownAttributes> {
   const known = await connection.operatorService.listSearchAttributes({ namespace }).catch(() => null)
   const missing = Object.keys(SEARCH_ATTRIBUTES).filter((name) => !(name in (known?.customAttributes ?? {})))
   return { search_attributes: missing.every((name) => name === TENANT), tenant_attribute: missing.length === 0 }

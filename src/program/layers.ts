@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
-import { createActivities, type ActivityDeps } from '../../activities/index.ts'
+import { createActivities } from '../../activities/index.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
 import { isLoopback, type Config } from '../config.ts'
 import { createHttpApp } from '../http/app.ts'
@@ -18,6 +18,7 @@ import { createReconciler, repairSoon, scheduleRepairs } from '../temporal/recon
 import { startSweep } from '../temporal/sweep.ts'
 import { createWebhookWaker } from '../temporal/webhooks.ts'
 import { createThreadWorkflows } from '../temporal/thread-workflows.ts'
+import type { Observe } from '../thread/ports.ts'
 import type { ThreadSettings } from '../thread/state.ts'
 import { startTracing, type Tracing } from '../tracing/tracing.ts'
 import { allowNetworks } from '../webhooks/addresses.ts'
@@ -199,7 +200,6 @@ async function showMetrics({ config, logger, shutdown }: Foundations, metrics: M
   logger.info({ metrics: `${server.address}/metrics` }, 'Figures are shown.')
 }
 
-type Observe = NonNullable<ActivityDeps['observe']>
 type WorkerParts = {
   bus: LiveBus
   settings: ThreadSettings

@@ -1,10 +1,9 @@
 import type { Config } from '../config.ts'
-import { createStore, type Store } from '../store/index.ts'
+import { createStore, whereStored, type Store } from '../store/index.ts'
 
 /** Opens the store and brings its tables up to date. Throws `StoreBroken` or `StoreUnavailable`. */
-export async function openStore({ databaseUrl, dataDir, cacheDir, storeTimeoutMs }: Config): Promise<Store> {
-  const where = databaseUrl === null ? { data_dir: dataDir, cache_dir: cacheDir } : { database_url: databaseUrl }
-  const store = await createStore({ ...where, timeout_ms: storeTimeoutMs })
+export async function openStore(config: Config): Promise<Store> {
+  const store = await createStore({ ...whereStored(config), timeout_ms: config.storeTimeoutMs })
   try {
     await store.migrate()
     return store

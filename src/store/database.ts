@@ -38,19 +38,19 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       new Kysely<Tables>({ dialect: new PostgresDialect({ pool: postgresPool({ database_url, size, timeout_ms: limit }) }) })
     return handle({ quick: pool(options.pool_size, timeout_ms), long: pool(1, LONG_MS) }, timeout_ms)
   }
-  const served = await openPGlite(options.data_dir, await beginnings(options.cache_dir))
+  const served = await openPGlite(options.data_dir, beginnings(options.cache_dir))
   const db = new Kysely<Tables>({ dialect: new PGliteDialect({ pglite: served.pglite }) })
   return handle({ quick: db, long: db }, timeout_ms, served)
 }
 
 /** A new embedded database has its tables: making them takes as long as opening it. */
-export async function beginnings(cache_dir: string | undefined): Promise<Beginnings | undefined> {
+export function beginnings(cache_dir: string | undefined): Beginnings | undefined {
   if (cache_dir === undefined) return undefined
   const fill = (pglite: PGlite) => {
     const db = new Kysely<Tables>({ dialect: new PGliteDialect({ pglite }) })
     return migrate({ long: (work) => db.transaction().execute(work) })
   }
-  return { cache_dir, fill, digest: await migrationsDigest() }
+  return { cache_dir, fill, digest: migrationsDigest }
 }
 
 function handle(dbs: { quick: Db; long: Db }, timeout_ms: number, served?: { used(): void; close(): Promise<void> }): Database {

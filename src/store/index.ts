@@ -17,8 +17,9 @@ export type { Store } from './store.ts'
 
 /**
  * `database_url` names a PostgreSQL server; without it PGlite runs in this process, in `<data_dir>/postgres`, or in
- * memory when that is absent too; what makes a new one quick, tables and all, is kept in `cache_dir`. `timeout_ms` (900: the persist activity has a second) bounds every operation but
- * migrations and deletions. `pool_size` counts connections (10).
+ * memory when that is absent too; what makes a new one quick, tables and all, is kept in `cache_dir`. `timeout_ms` (900:
+ * the persist activity has a second) bounds every operation but migrations and deletions. `pool_size` counts connections
+ * (10).
  */
 export type StoreOptions = {
   database_url?: string
@@ -26,6 +27,19 @@ export type StoreOptions = {
   cache_dir?: string
   timeout_ms?: number
   pool_size?: number
+}
+
+/** Where the settings of a process say that its store is: on the server that they name, else embedded. */
+export function whereStored({
+  databaseUrl,
+  dataDir,
+  cacheDir,
+}: {
+  databaseUrl: string | null
+  dataDir: string
+  cacheDir: string
+}): StoreOptions {
+  return databaseUrl === null ? { data_dir: dataDir, cache_dir: cacheDir } : { database_url: databaseUrl }
 }
 
 /** Opens the store; the caller runs `migrate` before anything else. Throws `StoreBroken` or `DataDirInUse`. */

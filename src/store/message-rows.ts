@@ -35,25 +35,32 @@ export async function listMessages(
   )
 }
 
+type Part = { wanted: readonly RawBuilder<unknown>[]; order: RawBuilder<unknown>; limit: number; offset?: number }
+
+async function read(db: Db, ref: ThreadRef, part: Part): Promise<MessageRow[]> {
+  const columns = sql`${COLUMNS}, ${ref.thread_id}::text as thread_id`
+  const { rows } = await sql<{ messages: MessageRow[] | null }>`select ${asJson(ref, columns, part)} as messages`.execute(db)
+  return rows[0]?.messages ?? []
+}
+
 /**
- * Each stretch gives its first rows by its own index; so a page costs the same wherever it stands. The rows come as one
- * JSON value: a driver takes a row of eleven columns apart in JavaScript, which costs three times as much as
- * everything else.
+ * These columns of messages `m` of the conversation as one JSON value, null for none: a driver takes rows apart in
+ * JavaScript, which can cost three times as much as everything else. Each stretch gives its first rows by its own index;
+ * so a part costs the same wherever it stands.
  */
-async function read(
-  db: Db,
+export function asJson(
   ref: ThreadRef,
-  { wanted, order, limit, offset }: { wanted: RawBuilder<unknown>[]; order: RawBuilder<unknown>; limit: number; offset: number },
-): Promise<MessageRow[]> {
-  const { rows } = await sql<{ messages: MessageRow[] | null }>`
-    select json_agg(r order by r.message_seq ${order}) as messages from (
-      select ${COLUMNS}, ${ref.thread_id}::text as thread_id
-      from ${stretchesOf(ref)} as s cross join lateral (
-        select ${COLUMNS} from weft.messages m where ${within(ref, wanted)}
+  columns: RawBuilder<unknown>,
+  { wanted, order, limit, offset = 0 }: Part,
+): RawBuilder<unknown> {
+  return sql`(
+    select json_agg(r order by r.message_seq ${order}) from (
+      select m.* from ${stretchesOf(ref)} as s cross join lateral (
+        select ${columns} from weft.messages m where ${within(ref, wanted)}
         order by m.message_seq ${order} limit ${limit + offset}::bigint
       ) m order by m.message_seq ${order} limit ${limit}::bigint offset ${offset}::bigint
-    ) r`.execute(db)
-  return rows[0]?.messages ?? []
+    ) r
+  )`
 }
 
 /** Messages `m` of a stretch `s` of the conversation, of which all this is true. */
@@ -86,7 +93,7 @@ export function messagesBetween(
   { after, through, limit }: { after: number; through: number; limit: number },
 ): Promise<MessageRow[]> {
   const wanted = [sql`m.message_seq > ${after}::bigint`, sql`m.message_seq <= ${through}::bigint`]
-  return database.run((db) => read(db, ref, { wanted, order: sql`asc`, limit, offset: 0 }))
+  return database.run((db) => read(db, ref, { wanted, order: sql`asc`, limit }))
 }
 
 /**

@@ -2,14 +2,14 @@ import { sql, type RawBuilder } from 'kysely'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
 import type { Database } from './database.ts'
-import { stretchesOf } from './lineage.ts'
-import { within } from './message-rows.ts'
+import { asJson } from './message-rows.ts'
 import type { Db } from './schema.ts'
 import type { ModelInput, TranscriptRow } from './store.ts'
 import type { TranscriptCache } from './transcript-cache.ts'
 
 /** PGlite works on the event loop: a long transcript is read in pieces, so that others get in between. */
 const PIECE = 500
+const COLUMNS = sql.raw('m.message_seq, m.message_id, m.role, m.content, m.created_at')
 
 type Range = { from: number; through: number }
 
@@ -50,18 +50,11 @@ export async function readModelInput(
 /** `full`: there may be more. `record`: null where it was not asked for, too. */
 type Piece = { record: RunRecord | null; rows: TranscriptRow[]; full: boolean }
 
-/** The rows come as one JSON value, since a driver takes rows apart in JavaScript, which costs more than all the rest. */
 async function readPiece(db: Db, ref: ThreadRef, { from, through }: Range, run_id?: string): Promise<Piece> {
   const wanted = [sql`m.message_seq >= ${from}::bigint`, sql`m.message_seq <= ${through}::bigint`]
+  const part = { wanted, order: sql`asc`, limit: PIECE }
   const { rows } = await sql<{ record: RunRecord | null; messages: TranscriptRow[] | null }>`
-    select ${recordOf(ref, run_id)} as record, (
-      select json_agg(r order by r.message_seq) from (
-        select m.* from ${stretchesOf(ref)} as s cross join lateral (
-          select m.message_seq, m.message_id, m.role, m.content, m.created_at from weft.messages m
-          where ${within(ref, wanted)} order by m.message_seq limit ${PIECE}
-        ) m order by m.message_seq limit ${PIECE}
-      ) r
-    ) as messages`.execute(db)
+    select ${recordOf(ref, run_id)} as record, ${asJson(ref, COLUMNS, part)} as messages`.execute(db)
   const messages = rows[0]?.messages ?? []
   return { record: rows[0]?.record ?? null, rows: messages, full: messages.length === PIECE }
 }

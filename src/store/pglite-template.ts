@@ -14,8 +14,8 @@ const OLD_MS = 30 * 86_400_000
 /** For its owner only, as the server makes them. */
 const MODE = { directory: 0o700, file: 0o600 }
 
-/** What a new database begins with: where its like are kept, what is put into it, and a digest of that. */
-export type Beginnings = { cache_dir: string; fill: (database: PGlite) => Promise<unknown>; digest: string }
+/** What a new database begins with: where its like are kept, what is put into it, and a digest of that, made when asked. */
+export type Beginnings = { cache_dir: string; fill: (database: PGlite) => Promise<unknown>; digest: () => Promise<string> }
 
 /**
  * A cluster that nobody has used, as a tar file: unpacking it takes a tenth of the time and of the memory of making one.
@@ -96,5 +96,5 @@ async function dropOld(folder: string): Promise<void> {
 export async function placeOf({ cache_dir, digest }: Beginnings): Promise<string> {
   const program = createRequire(import.meta.url).resolve('@electric-sql/pglite')
   const { version } = JSON.parse(await readFile(join(dirname(program), '..', 'package.json'), 'utf8')) as { version: string }
-  return join(cache_dir, 'pglite', `${version}-${digest.slice(0, 16)}.tar.gz`)
+  return join(cache_dir, 'pglite', `${version}-${(await digest()).slice(0, 16)}.tar.gz`)
 }

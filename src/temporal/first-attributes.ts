@@ -3,6 +3,11 @@ import { defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/
 import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 
+const STATUS = defineSearchAttributeKey('WeftStatus', 'KEYWORD')
+const AGENT = defineSearchAttributeKey('WeftAgent', 'KEYWORD')
+const WAITING = defineSearchAttributeKey('WeftWaiting', 'BOOL')
+const TENANT = defineSearchAttributeKey('WeftTenant', 'KEYWORD')
+
 /** Which of the search attributes the namespace knows. */
 export type KnownAttributes = { search_attributes: boolean; tenant_attribute: boolean }
 
@@ -18,10 +23,10 @@ export function firstAttributes(
 ): SearchAttributePair[] | undefined {
   if (!search_attributes || !tenant_attribute || command.type !== 'submit' || !command.agent_id) return undefined
   return [
-    { key: defineSearchAttributeKey('WeftStatus', 'KEYWORD'), value: 'running' },
-    { key: defineSearchAttributeKey('WeftAgent', 'KEYWORD'), value: command.agent_id },
-    { key: defineSearchAttributeKey('WeftWaiting', 'BOOL'), value: false },
-    { key: defineSearchAttributeKey('WeftTenant', 'KEYWORD'), value: tenant },
+    { key: STATUS, value: 'running' },
+    { key: AGENT, value: command.agent_id },
+    { key: WAITING, value: false },
+    { key: TENANT, value: tenant },
   ]
 }
 

@@ -102,6 +102,11 @@ export function packedRun(run: RunState): PackedRun {
   return given.length === 0 ? [...ids] : [...ids, Object.fromEntries(given) as Own]
 }
 
+/** Which run this is, whether it is written in short or whole. */
+export function runIdOf(run: PackedRun): string {
+  return Array.isArray(run) ? run[0] : run.record.run_id
+}
+
 export function unpackedRun(run: PackedRun, thread_id: string): RunState {
   if (!Array.isArray(run)) return run
   const [run_id, dispatch_id, agent_id, dispatch_epoch, created_at, own = {}] = run

@@ -1,4 +1,5 @@
 import type { Begin } from './begin.ts'
+import type { LogEvent } from './envelope.ts'
 import type { Disposition, ThreadEvent } from './event.ts'
 import type { Json, JsonObject } from './json.ts'
 import type { MessageInput } from './message.ts'
@@ -102,6 +103,9 @@ export type RunWrite = {
  */
 export type PersistResult =
   { status: 'stored'; last_seq: number } | { status: 'fenced' | 'conflict' | 'deleted' } | { status: 'gap'; last_seq: number }
+
+/** Is told of all events that have just been stored, each once, and of the runs that have ended with them. */
+export type Observe = (events: readonly LogEvent[], batch: { tenant: string; ended: RunWrite[] }) => void
 
 export type ModelStepInput = ThreadRef & {
   run_id: string

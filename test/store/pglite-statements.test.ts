@@ -6,7 +6,7 @@ import { cache_dir } from '../support/cache.ts'
 /** Every statement is run three times at least: as it comes, prepared, and from what was prepared. */
 let opened: Awaited<ReturnType<typeof openPGlite>>
 beforeAll(async () => {
-  opened = await openPGlite(undefined, await beginnings(cache_dir))
+  opened = await openPGlite(undefined, beginnings(cache_dir))
   await ask('create table t (id int primary key, name text, at bigint, flags text[], data json, yes boolean)')
 }, 60_000)
 afterAll(() => opened.close())

@@ -30,7 +30,7 @@ const packed = (cache: string): string => {
 /** A cache folder of the test's own, with what the tests' one has. */
 async function newCache(): Promise<string> {
   const cache = mkdtempSync(join(root, 'cache-'))
-  const shared = (await beginnings(cache_dir)) as Beginnings
+  const shared = beginnings(cache_dir) as Beginnings
   await newCluster(shared)
   const place = await placeOf({ ...shared, cache_dir: cache })
   mkdirSync(dirname(place))
@@ -72,7 +72,7 @@ describe('an empty database that new ones are copied from', () => {
 
   it('is done without where it reads well and does not open, and forgotten', async () => {
     const cache = await newCache()
-    const cluster = await newCluster(await beginnings(cache))
+    const cluster = await newCluster(beginnings(cache))
     const header = 512
     cluster.fill(7, cluster.indexOf('/global/pg_control') + header, cluster.indexOf('/global/pg_control') + 2 * header)
     writeFileSync(packed(cache), gzipSync(cluster, { level: 1 }))
@@ -88,7 +88,7 @@ describe('an empty database that new ones are copied from', () => {
 
   it('is made by several at once', async () => {
     const cache = join(root, 'new-cache')
-    const made = await beginnings(cache)
+    const made = beginnings(cache)
     const [a, b] = await Promise.all([newCluster(made), newCluster(made)])
     expect(a?.length).toBeGreaterThan(1_000_000)
     expect(b?.length).toBe(a?.length)
@@ -100,7 +100,7 @@ describe('an empty database that new ones are copied from', () => {
     const directory = join(data_dir, 'postgres')
     mkdirSync(data_dir)
     // As a process leaves it that was killed in the midst of unpacking.
-    await unpackCluster(await newCluster(await beginnings(cache_dir)), `${directory}.new`)
+    await unpackCluster(await newCluster(beginnings(cache_dir)), `${directory}.new`)
     rmSync(join(`${directory}.new`, 'global'), { recursive: true })
     expect(existsSync(directory)).toBe(false)
     await works({ data_dir, cache_dir })

@@ -6,5 +6,5 @@ import { temporalCli } from './temporal-cli.ts'
 /** Obtains the Temporal CLI and an empty database once, so that no test waits for them on its own time. */
 export default async function setup(): Promise<void> {
   await temporalCli()
-  await newCluster(await beginnings(cache_dir))
+  await newCluster(beginnings(cache_dir))
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { jsonSize } from '../../src/thread/json.ts'
 import { expandBatch, nextBatch, queueOf, stored } from '../../src/thread/batch.ts'
-import { packed, unpacked, waitingSize } from '../../src/thread/packed.ts'
+import { packed, packedRun, runIdOf, unpacked, waitingSize } from '../../src/thread/packed.ts'
 import { fromPredecessor, fromStore, toSnapshot } from '../../src/thread/state-init.ts'
 import type { RunState, Snapshot, ThreadState } from '../../src/thread/state.ts'
 import { Given } from './given.ts'
@@ -27,6 +27,7 @@ function isAgain(state: ThreadState): void {
   const unpackedAgain = again(snapshot)
   expect(unpackedAgain).toEqual(through(snapshot))
   expect(Object.keys(unpackedAgain.runs)).toEqual(Object.keys(snapshot.runs))
+  expect(Object.values(state.runs).map((run) => runIdOf(packedRun(run)))).toEqual(Object.keys(snapshot.runs))
 }
 
 describe('what waits, in short', () => {

@@ -1,3 +1,4 @@
+import type { SubmitCommand } from '../../thread/command.ts'
 import { sendCommand, submitCommand, SUBMIT_REFUSALS, type Sent, type Submitted } from '../commands.ts'
 import { bodyHash, idempotencyKey, newThreadId, repeatId } from '../idempotency.ts'
 import { checkAgent, refOf, threadDeleted } from '../lookup.ts'
@@ -11,7 +12,7 @@ import { checkSizes } from '../schemas/messages.ts'
 import { postRun, runRecord } from '../schemas/runs.ts'
 import { checkStreams, listen } from '../streams/listen.ts'
 import { streamRun } from '../streams/run-stream.ts'
-import { beginRun, begunByAnswer } from '../streams/told-start.ts'
+import { beginRun, begunByAnswer, type Cause } from '../streams/told-start.ts'
 import { waitForRun } from '../streams/wait.ts'
 import { isSettled } from './runs.ts'
 
@@ -59,9 +60,9 @@ export function submitRoutes(): Route[] {
         try {
           const send = (delivery_id?: string): Promise<Sent<Submitted>> =>
             sendCommand(context, refOf(context, thread_id), command, { route: ROUTE, key, gone, delivery_id })
-          const id = repeatId(context.tenant, ROUTE, key, command)
-          const cause = { thread_id, repeat: id === null ? null : { id, body_hash: bodyHash(command) } }
-          const begun = streams ? await beginRun(context, cause, gone, send) : begunByAnswer(await send())
+          const begun = streams
+            ? await beginRun(context, causeOf(context, thread_id, key, command), gone, send)
+            : begunByAnswer(await send())
           const { run_id, start } = begun
           if (on_disconnect === 'cancel') cancelWhenGone(context, thread_id, run_id, gone)
           const location = { 'Content-Location': `/v1/runs/${run_id}` }
@@ -83,6 +84,11 @@ export function submitRoutes(): Route[] {
       },
     }),
   ]
+}
+
+function causeOf({ tenant }: HttpContext, thread_id: string, key: string | null, command: SubmitCommand): Cause {
+  const id = repeatId(tenant, ROUTE, key, command)
+  return { thread_id, repeat: id === null ? null : { id, body_hash: bodyHash(command) } }
 }
 
 /** The caller asked that its going away ends the run. The service's own closing is no going away. */
