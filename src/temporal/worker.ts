@@ -11,7 +11,7 @@ import {
 } from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
 import { STICKY_TIMEOUT, TASK_QUEUE, type WorkerVersion } from './names.ts'
-import { guardOncePerActivation } from './quick-thread.ts'
+import { useQuickThreads } from './quick-thread.ts'
 
 export type WorkerSettings = {
   connection: NativeConnection
@@ -42,7 +42,7 @@ export const PAYLOAD_CONVERTER = join(ROOT, 'workflows', 'payload-converter.ts')
 /** A worker for threads and their activities. The caller runs it and shuts it down. */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const { connection, namespace, activities, identity, heartbeat_throttle_ms, tracing, stack_traces = false } = settings
-  guardOncePerActivation()
+  useQuickThreads()
   return Worker.create({
     connection,
     namespace,
@@ -82,7 +82,7 @@ export async function bundleThreadWorkflow({ tracing = false, stack_traces = fal
   const file = join(cache, `${[hashSources(), ...(tracing ? ['traced'] : []), ...(stack_traces ? ['stacks'] : [])].join('-')}.js`)
   if (existsSync(file)) return readFileSync(file, 'utf8')
   const workflowsPath = join(ROOT, 'workflows', 'index.ts')
-  const { code } = await bundleWorkflowCode({
+  const { code: slow } = await bundleWorkflowCode({
     workflowsPath,
     // Evaluated once and shared by all threads: none of these modules keeps anything of its own.
     preloadModules: [...(stack_traces ? [] : [join(ROOT, 'workflows', 'no-stack-traces.ts')]), workflowsPath],
@@ -93,6 +93,7 @@ export async function bundleThreadWorkflow({ tracing = false, stack_traces = fal
     webpackConfigHook: (config) => modern(config),
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
   })
+  const code = swift(slow)
   try {
     mkdirSync(cache, { recursive: true })
     writeFileSync(`${file}.${String(process.pid)}`, code)
@@ -117,6 +118,15 @@ function modern(config: Bundling): Bundling {
     return { ...rule, use: { ...rule.use, options: { ...options, jsc: { ...options['jsc'], target: 'es2022' } } } }
   })
   return { ...config, module: { ...config.module, rules } }
+}
+
+/** Globals that the SDK leaves alone in workflow code. */
+const BUILT_IN = ['Array','ArrayBuffer','BigInt','Boolean','DataView','Error','JSON','Map','Math','Number','Object','Promise','Proxy','RangeError','Reflect','RegExp','Set','String','Symbol','TypeError','Uint8Array','WeakMap','WeakSet','isNaN','isFinite','parseInt','parseFloat']
+
+function swift(code: string): string {
+  const begin = '(() => { // webpackBootstrap'
+  if (!code.includes(begin)) throw new Error('not as expected')
+  return code.replace(begin, `(() => { const { ${BUILT_IN.join(', ')} } = globalThis; // webpackBootstrap`)
 }
 
 function hashSources(): string {
