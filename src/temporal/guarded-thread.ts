@@ -4,10 +4,9 @@ import { argv } from 'node:process'
 import v8 from 'node:v8'
 import vm from 'node:vm'
 import { parentPort } from 'node:worker_threads'
-import proto from '@temporalio/proto'
 import type { Response } from './thread-messages.ts'
 
-type Completion = Parameters<typeof proto.coresdk.workflow_completion.WorkflowActivationCompletion.encode>[0]
+type Completion = { runId: string; failed?: { failure: unknown } }
 type Workflow = {
   activator: { info: { runId: string }; sinkCalls: unknown[]; errorToFailure(error: unknown): unknown }
   activate(activation: unknown): Promise<Completion>
@@ -51,7 +50,7 @@ function run(workflow: Workflow, activation: unknown): Promise<Completion> {
     return guarded.runInThisContext({ timeout: LIMIT_MS }) as Promise<Completion>
   } catch (error) {
     const { info, errorToFailure } = workflow.activator
-    return Promise.resolve({ runId: info.runId, failed: { failure: errorToFailure.call(workflow.activator, error) } } as Completion)
+    return Promise.resolve({ runId: info.runId, failed: { failure: errorToFailure.call(workflow.activator, error) } })
   } finally {
     inside = false
   }
@@ -61,18 +60,10 @@ if (parentPort !== null) {
   const port = parentPort
   const post = port.postMessage.bind(port)
   port.postMessage = (message: unknown) => {
-    const { requestId, result } = message as Response
+    const { result } = message as Response
     const output = result.type === 'ok' ? result.output : undefined
-    if (output?.type !== 'activation-completion') {
-      post(message)
-      return
-    }
-    const said = output.completion as Completion
-    // Copied: what the encoder gives is part of a larger buffer, which would travel whole.
-    const completion = new Uint8Array(proto.coresdk.workflow_completion.WorkflowActivationCompletion.encode(said).finish())
-    post({ requestId, result: { type: 'ok', output: { type: output.type, completion } }, quiet: quiet.has(said) }, [
-      completion.buffer,
-    ])
+    const logged = output?.type !== 'activation-completion' || !quiet.has(output.completion as Completion)
+    post(logged ? message : { ...(message as Response), quiet: true })
   }
 }
 

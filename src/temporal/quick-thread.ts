@@ -1,20 +1,15 @@
 import { fileURLToPath } from 'node:url'
 import workerThreads from 'node:worker_threads'
-import proto from '@temporalio/proto'
 import type { Request, Response } from './thread-messages.ts'
 
 const SDK_THREAD = /[/\\]@temporalio[/\\]worker[/\\]lib[/\\]workflow[/\\]workflow-worker-thread\.js$/
 const GUARDED = fileURLToPath(new URL('guarded-thread.ts', import.meta.url))
-
-type Activation = Parameters<typeof proto.coresdk.workflow_activation.WorkflowActivation.encode>[0]
 
 /**
  * The SDK's thread of workflow code, with less of what each activation costs; nothing of it is seen by workflow code:
  *
  * - One watchdog guards the calls of an activation against an endless loop, where the SDK begins and ends a system thread
  *   for each of some thirty calls a run, about a tenth of what a run takes.
- * - Activations and what comes of them travel as protobuf, as the SDK itself has it on another runtime: copying them as
- *   objects takes several times as long, on both sides.
  * - A thread that is created is not waited for before it is activated: messages are taken in order.
  * - What workflow code has logged is not fetched where the thread says that there is nothing: the SDK gives an activation's
  *   result to the engine only after it has asked.
@@ -56,17 +51,11 @@ export function useQuickThreads(): void {
         this.#answered.set(requestId, input.options.info.runId)
         this.#answer(requestId, undefined)
       }
-      if (input.type !== 'activate-workflow' || input.activation instanceof Uint8Array) {
-        super.postMessage(message, transfer)
-        return
+      if (input.type === 'activate-workflow') {
+        this.#quiet.delete(input.runId)
+        this.#activations.set(requestId, input.runId)
       }
-      this.#quiet.delete(input.runId)
-      this.#activations.set(requestId, input.runId)
-      // Copied: what the encoder gives is part of a larger buffer, which would travel whole.
-      const activation = new Uint8Array(
-        proto.coresdk.workflow_activation.WorkflowActivation.encode(input.activation as Activation).finish(),
-      )
-      super.postMessage({ requestId, input: { ...input, activation } }, [activation.buffer])
+      super.postMessage(message, transfer)
     }
 
     override emit(event: string | symbol, ...args: unknown[]): boolean {
