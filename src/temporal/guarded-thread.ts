@@ -4,7 +4,7 @@ import { argv } from 'node:process'
 import v8 from 'node:v8'
 import vm from 'node:vm'
 import { parentPort } from 'node:worker_threads'
-import type { Response } from './thread-messages.ts'
+import { WITHOUT_TRACES, type Request, type Response } from './thread-messages.ts'
 
 type Completion = { runId: string; failed?: { failure: unknown } }
 type Workflow = {
@@ -56,8 +56,16 @@ function run(workflow: Workflow, activation: unknown): Promise<Completion> {
   }
 }
 
+/** The SDK notes where each promise was made, for a query that shows it, unless the code was bundled to go without. */
+let traced = false
+const { createHook } = v8.promiseHooks
+v8.promiseHooks.createHook = (hooks) => (traced ? createHook(hooks) : () => undefined as never)
+
 if (parentPort !== null) {
   const port = parentPort
+  port.once('message', ({ input }: Request) => {
+    traced = input.type === 'init' && !input.workflowBundle.code.includes(WITHOUT_TRACES)
+  })
   const post = port.postMessage.bind(port)
   port.postMessage = (message: unknown) => {
     const { result } = message as Response
@@ -67,5 +75,4 @@ if (parentPort !== null) {
   }
 }
 
-Object.assign(v8.promiseHooks, { createHook: () => () => undefined })
 require(file)
