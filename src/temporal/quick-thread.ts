@@ -21,9 +21,9 @@ export function useQuickThreads(): void {
   if (Worker.name === 'QuickWorker') return
   class QuickWorker extends Worker {
     readonly #sdk: boolean
-    /** Requests that were answered here, and what they were about: the thread's own answer is for nobody. */
-    readonly #answered = new Map<bigint, string>()
-    /** Why a thread could not be created, until its first activation hears of it. */
+    /** Creations that were answered here, and of which execution: the thread's own answer is for nobody. */
+    readonly #creations = new Map<bigint, string>()
+    /** Why an execution could not be created, until its first activation hears of it. */
     readonly #failed = new Map<string, Response['result']>()
     readonly #activations = new Map<bigint, string>()
     /** Executions whose last activation logged nothing. */
@@ -48,7 +48,7 @@ export function useQuickThreads(): void {
         return
       }
       if (input.type === 'create-workflow') {
-        this.#answered.set(requestId, input.options.info.runId)
+        this.#creations.set(requestId, input.options.info.runId)
         this.#answer(requestId, undefined)
       }
       if (input.type === 'activate-workflow') {
@@ -61,19 +61,21 @@ export function useQuickThreads(): void {
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       if (event !== 'message' || !this.#sdk) return super.emit(event, ...args)
       const response = args[0] as Response
-      const created = this.#answered.get(response.requestId)
+      const { requestId, result, quiet } = response
+      const created = this.#creations.get(requestId)
       if (created !== undefined) {
-        this.#answered.delete(response.requestId)
-        if (response.result.type === 'error') this.#failed.set(created, response.result)
+        this.#creations.delete(requestId)
+        if (result.type === 'error') this.#failed.set(created, result)
         return true
       }
-      const runId = this.#activations.get(response.requestId)
+      const runId = this.#activations.get(requestId)
       if (runId === undefined) return super.emit(event, response)
-      this.#activations.delete(response.requestId)
-      if (response.quiet === true) this.#quiet.add(runId)
-      const result = this.#failed.get(runId) ?? response.result
+      this.#activations.delete(requestId)
+      const failed = this.#failed.get(runId)
       this.#failed.delete(runId)
-      return super.emit(event, { requestId: response.requestId, result })
+      // What was never there has logged nothing either, and to ask it would hide why.
+      if (quiet === true || failed !== undefined) this.#quiet.add(runId)
+      return super.emit(event, { requestId, result: failed ?? result })
     }
 
     /** The SDK begins to listen for an answer once it has posted the request. */
