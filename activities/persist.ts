@@ -1,4 +1,5 @@
 import { expandBatch } from '../src/thread/batch.ts'
+import type { LogEvent } from '../src/thread/envelope.ts'
 import type { PersistResult, ThreadBatch } from '../src/thread/ports.ts'
 import type { ActivityDeps } from './deps.ts'
 
@@ -8,10 +9,16 @@ export async function persist({ store, bus, observe, on_gap }: ActivityDeps, bat
   const { events, ...result } = await store.engine.persist(expanded)
   if (result.status === 'stored' && batch.events.length > 0) {
     const frame = { type: 'events' as const, thread_id: batch.thread_id, last_seq: result.last_seq }
-    bus.publish(batch.tenant, events === undefined ? frame : { ...frame, events })
+    bus.publish(batch.tenant, events === undefined ? frame : { ...frame, events, commands: beginners(events, batch) })
     if (events !== undefined)
       observe?.(events, { tenant: batch.tenant, ended: expanded.runs.filter(({ record }) => record.status === 'done') })
   }
   if (result.status === 'gap') on_gap?.(batch.tenant)
   return result
+}
+
+/** A caller whose stream waits for its run would have to ask the store for these. */
+function beginners(events: readonly LogEvent[], { ledger }: ThreadBatch): ReadonlyMap<string, string> {
+  const began = new Set(events.map(({ kind, causation_id }) => (kind === 'RunStarted' ? causation_id : null)))
+  return new Map(ledger.flatMap(({ command_id, body_hash }) => (began.has(command_id) ? [[command_id, body_hash]] : [])))
 }

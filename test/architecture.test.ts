@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { completed, missingEntries, type Lockfile } from '../scripts/lockfile.ts'
 import { PROBLEMS } from '../src/http/problems.ts'
-import { bundleThreadWorkflow } from '../src/temporal/worker.ts'
+import { bundleThreadWorkflow } from '../src/temporal/workflow-bundle.ts'
 import { ROOT, roomOf, sources } from './support/sources.ts'
 
 /** Which rooms a room may know. What is not listed may not be imported; its own files always may. */

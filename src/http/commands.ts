@@ -20,6 +20,8 @@ export type SendOptions = {
   gone: AbortSignal
   /** What the log names as the cause of what the command does, if nothing in it names it. */
   delivery_id?: string | undefined
+  /** The store did not know the thread a moment ago, so it has nothing that the thread could have forgotten. */
+  new_thread?: boolean
 }
 export type Sent<T> = { outcome: T; event_seq: number; replayed: boolean }
 
@@ -42,7 +44,7 @@ export async function sendCommand<T>(
   const inbox = openInbox(context.bus, ref.tenant, ref.thread_id, options.gone)
   const deadline = Date.now() + context.limits.stored_wait_ms
   try {
-    const known = await knownAnswer(context, ref, command, options)
+    const known = options.new_thread === true ? null : await knownAnswer(context, ref, command, options)
     if (known !== null) return known as Sent<unknown> as Sent<T>
     const said = await withDeadline(
       context,

@@ -5,8 +5,12 @@ import type { LogEvent } from '../thread/envelope.ts'
  * The log is the truth; whoever misses a frame reads the log again.
  */
 export type LiveFrame =
-  /** New events are stored. `events` is left out where the bus cannot carry them; `last_seq` always tells how far. */
-  | { type: 'events'; thread_id: string; last_seq: number; events?: LogEvent[] }
+  /**
+   * New events are stored. `events` is left out where the bus cannot carry them; `last_seq` always tells how far.
+   * `commands`: what was stored with them of the commands that began runs, by id, the hash of the body; within one
+   * process.
+   */
+  | { type: 'events'; thread_id: string; last_seq: number; events?: LogEvent[]; commands?: ReadonlyMap<string, string> }
   /** An attempt of a model step begins. Sent again, followed by one cumulative delta of each kind, when `sync` asks for it. */
   | { type: 'step_start'; thread_id: string; run_id: string; step: number; attempt: number; message_id: string }
   /** Text or reasoning; `offset` counts UTF-16 units of this kind sent before it in this attempt. */

@@ -1,12 +1,15 @@
 // What runs in the thread of workflow code, in place of the SDK's own file, which it then loads: see quick-thread.ts.
 import { createRequire } from 'node:module'
 import { argv } from 'node:process'
+import v8 from 'node:v8'
 import vm from 'node:vm'
+import { parentPort } from 'node:worker_threads'
+import { WITHOUT_TRACES, type Request, type Response } from './thread-messages.ts'
 
-type Completion = { runId: string; failed: { failure: unknown } }
+type Completion = { runId: string; failed?: { failure: unknown } }
 type Workflow = {
-  activator: { info: { runId: string }; errorToFailure(error: unknown): unknown }
-  activate(activation: unknown): Promise<unknown>
+  activator: { info: { runId: string }; sinkCalls: unknown[]; errorToFailure(error: unknown): unknown }
+  activate(activation: unknown): Promise<Completion>
 }
 type Options = vm.RunningCodeInNewContextOptions
 
@@ -18,7 +21,9 @@ const file = argv[2] ?? ''
 const require = createRequire(file)
 const { prototype } = (require('./vm-shared') as { BaseVMWorkflow: { prototype: Workflow } }).BaseVMWorkflow
 const guarded = new vm.Script(`globalThis[Symbol.for('weft.activation')]()`)
-const host = globalThis as { [WORK]?: () => Promise<unknown> }
+const host = globalThis as { [WORK]?: () => Promise<Completion> }
+/** What came of activations that logged nothing. */
+const quiet = new WeakSet<Completion>()
 let inside = false
 
 // eslint-disable-next-line typescript/unbound-method -- called with its own `this` below
@@ -31,18 +36,42 @@ vm.Script.prototype.runInContext = function (this: vm.Script, context: vm.Contex
 
 // eslint-disable-next-line typescript/unbound-method -- likewise
 const { activate } = prototype
-prototype.activate = function (this: Workflow, activation: unknown): Promise<unknown> {
+prototype.activate = async function (this: Workflow, activation: unknown): Promise<Completion> {
+  const completion = await run(this, activation)
+  if (this.activator.sinkCalls.length === 0) quiet.add(completion)
+  return completion
+}
+
+function run(workflow: Workflow, activation: unknown): Promise<Completion> {
   // All calls into workflow code are made before it first waits for anything.
-  host[WORK] = () => activate.call(this, activation)
+  host[WORK] = () => activate.call(workflow, activation)
   inside = true
   try {
-    return guarded.runInThisContext({ timeout: LIMIT_MS }) as Promise<unknown>
+    return guarded.runInThisContext({ timeout: LIMIT_MS }) as Promise<Completion>
   } catch (error) {
-    const { info, errorToFailure } = this.activator
-    const completion: Completion = { runId: info.runId, failed: { failure: errorToFailure.call(this.activator, error) } }
-    return Promise.resolve(completion)
+    const { info, errorToFailure } = workflow.activator
+    return Promise.resolve({ runId: info.runId, failed: { failure: errorToFailure.call(workflow.activator, error) } })
   } finally {
     inside = false
+  }
+}
+
+/** The SDK notes where each promise was made, for a query that shows it, unless the code was bundled to go without. */
+let traced = false
+const { createHook } = v8.promiseHooks
+v8.promiseHooks.createHook = (hooks) => (traced ? createHook(hooks) : () => undefined as never)
+
+if (parentPort !== null) {
+  const port = parentPort
+  port.once('message', ({ input }: Request) => {
+    traced = input.type === 'init' && !input.workflowBundle.code.includes(WITHOUT_TRACES)
+  })
+  const post = port.postMessage.bind(port)
+  port.postMessage = (message: unknown) => {
+    const { result } = message as Response
+    const output = result.type === 'ok' ? result.output : undefined
+    const logged = output?.type !== 'activation-completion' || !quiet.has(output.completion as Completion)
+    post(logged ? message : { ...(message as Response), quiet: true })
   }
 }
 

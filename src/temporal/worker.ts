@@ -1,17 +1,8 @@
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import {
-  bundleWorkflowCode,
-  Worker,
-  type ActivityInterceptorsFactory,
-  type NativeConnection,
-  type WorkerDeploymentOptions,
-} from '@temporalio/worker'
+import { Worker, type ActivityInterceptorsFactory, type NativeConnection, type WorkerDeploymentOptions } from '@temporalio/worker'
 import type { ThreadActivities } from '../thread/ports.ts'
 import { STICKY_TIMEOUT, TASK_QUEUE, type WorkerVersion } from './names.ts'
-import { guardOncePerActivation } from './quick-thread.ts'
+import { useQuickThreads } from './quick-thread.ts'
+import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from './workflow-bundle.ts'
 
 export type WorkerSettings = {
   connection: NativeConnection
@@ -35,14 +26,10 @@ export type WorkerSettings = {
   tracing?: { activity: ActivityInterceptorsFactory }
 }
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-/** The module that decodes what a workflow is sent; replays need it too. */
-export const PAYLOAD_CONVERTER = join(ROOT, 'workflows', 'payload-converter.ts')
-
 /** A worker for threads and their activities. The caller runs it and shuts it down. */
 export async function createWorker(settings: WorkerSettings): Promise<Worker> {
   const { connection, namespace, activities, identity, heartbeat_throttle_ms, tracing, stack_traces = false } = settings
-  guardOncePerActivation()
+  useQuickThreads()
   return Worker.create({
     connection,
     namespace,
@@ -71,64 +58,4 @@ export async function createWorker(settings: WorkerSettings): Promise<Worker> {
 function deploymentOptions({ deployment, build_id }: WorkerVersion): WorkerDeploymentOptions {
   const version = { deploymentName: deployment, buildId: build_id }
   return { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' }
-}
-
-/**
- * The workflow code in one piece. Bundling takes seconds, so the result is kept until a source of it changes. What hands
- * trace contexts on is in it only if `tracing`.
- */
-export async function bundleThreadWorkflow({ tracing = false, stack_traces = false } = {}): Promise<string> {
-  const cache = join(ROOT, 'node_modules', '.cache', 'weft-workflows')
-  const file = join(cache, `${[hashSources(), ...(tracing ? ['traced'] : []), ...(stack_traces ? ['stacks'] : [])].join('-')}.js`)
-  if (existsSync(file)) return readFileSync(file, 'utf8')
-  const workflowsPath = join(ROOT, 'workflows', 'index.ts')
-  const { code } = await bundleWorkflowCode({
-    workflowsPath,
-    // Evaluated once and shared by all threads: none of these modules keeps anything of its own.
-    preloadModules: [...(stack_traces ? [] : [join(ROOT, 'workflows', 'no-stack-traces.ts')]), workflowsPath],
-    payloadConverterPath: PAYLOAD_CONVERTER,
-    workflowInterceptorModules: ['interceptors.ts', ...(tracing ? ['tracing.ts'] : [])].map((name) =>
-      join(ROOT, 'workflows', name),
-    ),
-    webpackConfigHook: (config) => modern(config),
-    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
-  })
-  try {
-    mkdirSync(cache, { recursive: true })
-    writeFileSync(`${file}.${String(process.pid)}`, code)
-    renameSync(`${file}.${String(process.pid)}`, file)
-  } catch {
-    // A checkout that cannot be written, as in a container: it bundles at every start.
-  }
-  return code
-}
-
-type Bundling = Parameters<NonNullable<Parameters<typeof bundleWorkflowCode>[0]['webpackConfigHook']>>[0]
-
-/**
- * The SDK has the code rewritten for engines of 2017, which do not know `{ ...state }`: what stands there instead defines
- * one key after the other, and a state with a long queue has many.
- */
-function modern(config: Bundling): Bundling {
-  const rules = (config.module?.rules ?? []).map((rule) => {
-    if (typeof rule !== 'object' || rule === null || typeof rule.use !== 'object' || Array.isArray(rule.use)) return rule
-    const { options } = rule.use ?? {}
-    if (typeof options !== 'object' || !('jsc' in options)) return rule
-    return { ...rule, use: { ...rule.use, options: { ...options, jsc: { ...options['jsc'], target: 'es2022' } } } }
-  })
-  return { ...config, module: { ...config.module, rules } }
-}
-
-function hashSources(): string {
-  const hash = createHash('sha256')
-  for (const folder of ['workflows', 'src/thread', 'src/thread/rules', 'src/thread/repair']) {
-    for (const name of readdirSync(join(ROOT, folder)).sort()) {
-      if (name.endsWith('.ts')) hash.update(name).update(readFileSync(join(ROOT, folder, name)))
-    }
-  }
-  hash.update(readFileSync(fileURLToPath(import.meta.url)))
-  return hash
-    .update(readFileSync(join(ROOT, 'package-lock.json')))
-    .digest('hex')
-    .slice(0, 32)
 }

@@ -2,7 +2,7 @@ import { WorkflowNotFoundError } from '@temporalio/client'
 import { Worker } from '@temporalio/worker'
 import type { temporal } from '@temporalio/proto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from '../../src/temporal/worker.ts'
+import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from '../../src/temporal/workflow-bundle.ts'
 import { eventually, startEngine, startTemporal, type Engine } from '../support/engine.ts'
 
 /** What a thread did must come out the same when its history is replayed, or a restart would break it. */

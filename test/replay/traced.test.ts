@@ -1,6 +1,6 @@
 import { Worker } from '@temporalio/worker'
 import { expect, test } from 'vitest'
-import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from '../../src/temporal/worker.ts'
+import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from '../../src/temporal/workflow-bundle.ts'
 import { readHistories } from './support/histories.ts'
 
 /** Of what workflows/tracing.ts brings along. */

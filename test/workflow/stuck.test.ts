@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startSweep } from '../../src/temporal/sweep.ts'
-import { bundleThreadWorkflow } from '../../src/temporal/worker.ts'
+import { bundleThreadWorkflow } from '../../src/temporal/workflow-bundle.ts'
 import type { RunRecord } from '../../src/thread/records.ts'
 import { SABOTAGE, sabotaged } from '../replay/support/sabotage.ts'
 import { checkLog } from '../support/check-log.ts'

@@ -4,7 +4,7 @@ import { createStore } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { startOptions } from '../../src/temporal/names.ts'
 import { moveStranded } from '../../src/temporal/versions.ts'
-import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from '../../src/temporal/worker.ts'
+import { bundleThreadWorkflow, PAYLOAD_CONVERTER } from '../../src/temporal/workflow-bundle.ts'
 import { eventually, startEngine, startTemporal, type Engine } from '../support/engine.ts'
 import { cache_dir } from '../support/cache.ts'
 

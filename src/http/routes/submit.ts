@@ -44,8 +44,8 @@ export function submitRoutes(): Route[] {
         const key = idempotencyKey(headers)
         const thread_id = body.thread_id ?? newThreadId(context.tenant, ROUTE, key)
         // A refused start would leave an empty workflow behind.
-        if (body.thread_id !== undefined && (await context.store.threads.get(context.tenant, thread_id)) === 'deleted')
-          throw threadDeleted()
+        const row = body.thread_id === undefined ? undefined : await context.store.threads.get(context.tenant, thread_id)
+        if (row === 'deleted') throw threadDeleted()
         const command = submitCommand({
           mode: 'foreground',
           agent_id,
@@ -59,7 +59,13 @@ export function submitRoutes(): Route[] {
         const inbox = listen(context, thread_id, gone)
         try {
           const send = (delivery_id?: string): Promise<Sent<Submitted>> =>
-            sendCommand(context, refOf(context, thread_id), command, { route: ROUTE, key, gone, delivery_id })
+            sendCommand(context, refOf(context, thread_id), command, {
+              route: ROUTE,
+              key,
+              gone,
+              delivery_id,
+              new_thread: row === null,
+            })
           const begun = streams
             ? await beginRun(context, causeOf(context, thread_id, key, command), gone, send)
             : begunByAnswer(await send())

@@ -28,12 +28,13 @@ export async function beginRun(
   const delivery_id = repeat === null ? randomUUID() : undefined
   const inbox = openInbox(context.bus, context.tenant, thread_id, gone)
   const told = async (): Promise<Begun | null> => {
-    const begun = await toldStart(inbox, repeat?.id ?? delivery_id)
-    if (begun === null || repeat === null) return begun
+    const start = await toldStart(inbox, repeat?.id ?? delivery_id)
+    if (start === null || repeat === null) return start?.begun ?? null
     // It was stored with the events that have told of it.
     const ref = { tenant: context.tenant, thread_id }
-    const known = await context.store.engine.findCommand(ref, repeat.id).catch(() => null)
-    return known !== null && known.body_hash === repeat.body_hash ? begun : null
+    const stored = async (): Promise<string | undefined> =>
+      (await context.store.engine.findCommand(ref, repeat.id).catch(() => null))?.body_hash
+    return (start.body_hash ?? (await stored())) === repeat.body_hash ? start.begun : null
   }
   const answered = send(delivery_id).then(begunByAnswer)
   try {
@@ -47,8 +48,11 @@ export function begunByAnswer({ outcome, event_seq, replayed }: Sent<Submitted>)
   return { run_id: outcome.run_id, start: { from: 'submit', seq: event_seq }, fresh: !replayed }
 }
 
-/** Null if there will be no word of it here. */
-async function toldStart(inbox: Inbox, cause: string | undefined): Promise<Begun | null> {
+/** Null if there will be no word of it here. `body_hash`: of the command that began it, where the bus has brought it. */
+async function toldStart(
+  inbox: Inbox,
+  cause: string | undefined,
+): Promise<{ begun: Begun; body_hash: string | undefined } | null> {
   let queued: { run_id: string | null; seq: number } | null = null
   for (;;) {
     const frame = await inbox.take()
@@ -60,7 +64,8 @@ async function toldStart(inbox: Inbox, cause: string | undefined): Promise<Begun
       if (event.kind !== 'RunStarted') continue
       // What was too large for the bus is in the log alone, and a stream must begin with all of its run.
       if (queued === null || event.run_id === null || queued.run_id !== event.run_id) return null
-      return { run_id: event.run_id, start: { from: 'told', seq: queued.seq }, fresh: true }
+      const begun: Begun = { run_id: event.run_id, start: { from: 'told', seq: queued.seq }, fresh: true }
+      return { begun, body_hash: frame.commands?.get(cause ?? '') }
     }
   }
 }
