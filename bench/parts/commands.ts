@@ -1,6 +1,7 @@
 // How soon a command takes effect, as the person sees it who gave it.
 //
 // interrupt: from the request to the last byte of the run's stream, while the model is between two words.
+// stop: from the interrupt's request to the moment at which the provider of the model sees its connection closed.
 // decision: from the request to the first line of the approved tool's own code.
 // edit: from the request to its answer, for a message that waits behind a run that is open.
 //
@@ -14,6 +15,7 @@ import type { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deploy } from '../../test/chaos/support/deployment.ts'
+import { startOpenAiServer, type Answer } from '../../test/support/openai-server.ts'
 import type { Context, Outcome, Part } from '../part.ts'
 import { grid } from '../support/grid.ts'
 import { interleave } from '../support/interleave.ts'
@@ -29,30 +31,32 @@ const TRIES = { normal: 40, short: 3 }
 const SLOW = `/slow 60000\n${Array.from({ length: 1_200 }, (_, n) => `word${String(n)}`).join(' ')}`
 const WAIT_MS = 20_000
 
-type Place = { name: string; api: string; directory: string }
+type Place = { name: string; api: string; directory: string; provider: Provider }
 type Measure = { name: string; take(place: Place, agent: Agent): Promise<number> }
 const MEASURES: Measure[] = [
   { name: 'interrupt', take: interrupt },
+  { name: 'stop', take: stop },
   { name: 'decision', take: decision },
   { name: 'edit', take: edit },
 ]
 
 export const commands: Part = {
   name: 'commands',
-  about: 'interrupt to stream end, decision to tool start, edit of a pending message (ms)',
+  about: 'interrupt to stream end and to the end of the model call, decision to tool start, edit of a pending message (ms)',
   run: measureCommands,
 }
 
 async function measureCommands(context: Context): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'weft-bench-'))
   context.atEnd(() => rmSync(directory, { recursive: true, force: true }))
-  const env = { WEFT_CONFIG: writeConfig(directory) }
+  const provider = await startProvider(context)
+  const env = { WEFT_CONFIG: writeConfig(directory, { remote: true }), OPENAI_BASE_URL: provider.base_url }
   const deploying = deploy({ apis: 1, workers: 1 }, env)
   context.atEnd(async () => (await deploying.catch(() => null))?.end())
   const [one, apart] = await Promise.all([startProgram(context, { env }), deploying])
   const places: Place[] = [
-    { name: 'one_process', api: one.api, directory },
-    { name: 'across_processes', api: apart.urls[0] ?? '', directory },
+    { name: 'one_process', api: one.api, directory, provider },
+    { name: 'across_processes', api: apart.urls[0] ?? '', directory, provider },
   ]
   const agent = createAgent()
   context.atEnd(() => agent.destroy())
@@ -99,6 +103,27 @@ async function interrupt({ api }: Place, agent: Agent): Promise<number> {
   const last = run.frames.at(-1)?.frame
   if (last?.termination?.type !== 'cancelled') throw new Error(`the run ended its stream with ${JSON.stringify(last)}`)
   return ended - began
+}
+
+type Provider = { base_url: string; left(): Promise<number> }
+
+/** A provider of models that says a word and then nothing. `left` resolves with the time at which a caller goes away. */
+async function startProvider(context: Context): Promise<Provider> {
+  let gone = (): void => undefined
+  const script = (): Answer => ({ kind: 'text', text: 'one and never more', hold: new Promise(() => undefined) })
+  const { base_url, close } = await startOpenAiServer({ script, on_abort: () => gone() })
+  context.atEnd(close)
+  return { base_url, left: () => new Promise((resolve) => (gone = () => resolve(performance.now()))) }
+}
+
+async function stop({ api, provider }: Place, agent: Agent): Promise<number> {
+  const thread = randomUUID()
+  const run = await openRun(api, agent, thread, 'hello', 'remote')
+  await run.until(({ event_type }) => event_type === 'text_delta')
+  const left = provider.left()
+  const began = performance.now()
+  const [, at] = await Promise.all([postJson(`${api}/v1/threads/${thread}/interrupt`, {}), left, run.ended])
+  return at - began
 }
 
 type Run = { run_id: string; status: string; waiting: { tickets: { tool_call_id: string }[] } | null }

@@ -4,9 +4,10 @@ import { ROOT } from '../../test/support/sources.ts'
 
 /**
  * Writes a configuration into a directory: the scripted model, the example tools, and the tool `mark`, which needs an
- * approval and notes in `<directory>/starts` when it begins (ms since the epoch). Returns its path.
+ * approval and notes in `<directory>/starts` when it begins (ms since the epoch). `remote`: also an agent of this name, whose model is at OPENAI_BASE_URL. Returns the
+ * file's path.
  */
-export function writeConfig(directory: string, { max_steps = 50 } = {}): string {
+export function writeConfig(directory: string, { max_steps = 50, remote = false } = {}): string {
   const path = join(directory, 'bench.config.ts')
   writeFileSync(
     path,
@@ -26,7 +27,7 @@ const mark = tool({
 })
 
 export default defineConfig({
-  agents: [{ id: 'default', model: 'scripted', tools: ['get_weather', 'ask_user', 'mark'], limits: { max_steps: ${String(max_steps)} } }],
+  agents: [{ id: 'default', model: 'scripted', tools: ['get_weather', 'ask_user', 'mark'], limits: { max_steps: ${String(max_steps)} } }${remote ? `, { id: 'remote', model: 'compatible/any' }` : ''}],
   tools: { ...exampleTools, mark },
 })
 `,

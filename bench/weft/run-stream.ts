@@ -17,8 +17,8 @@ export type RunStream = {
 }
 
 /** POST /v1/runs as a stream. Resolves with the first frame. Throws for an answer that is no stream. */
-export function openRun(api: string, agent: Agent, thread_id: string, content: string): Promise<RunStream> {
-  const body = JSON.stringify({ agent_id: 'default', thread_id, messages: [{ role: 'user', content }] })
+export function openRun(api: string, agent: Agent, thread_id: string, content: string, agent_id = 'default'): Promise<RunStream> {
+  const body = JSON.stringify({ agent_id, thread_id, messages: [{ role: 'user', content }] })
   const headers = { 'content-type': 'application/json', accept: 'text/event-stream', 'content-length': Buffer.byteLength(body) }
   return new Promise((resolve, reject) => {
     const posted = request(`${api}/v1/runs`, { method: 'POST', agent, headers }, (response) => {

@@ -44,9 +44,9 @@ const echo: Script = ({ messages }) => ({ kind: 'text', text: `Echo: ${JSON.stri
  * so that a test can count model calls across processes. `answers` are used up in order before `script` is asked.
  */
 export async function startOpenAiServer(
-  options: { log_file?: string; script?: Script; answers?: Answer[]; port?: number } = {},
+  options: { log_file?: string; script?: Script; answers?: Answer[]; port?: number; on_abort?: () => void } = {},
 ): Promise<OpenAiServer> {
-  const { log_file, script = echo, answers = [], port = 0 } = options
+  const { log_file, script = echo, answers = [], port = 0, on_abort } = options
   const requests: ChatRequest[] = []
   const authorizations: (string | undefined)[] = []
   let aborted = 0
@@ -62,7 +62,9 @@ export async function startOpenAiServer(
     authorizations.push(incoming.headers.authorization)
     if (log_file !== undefined) appendFileSync(log_file, `${JSON.stringify(request)}\n`)
     response.on('close', () => {
-      if (!response.writableEnded) aborted += 1
+      if (response.writableEnded) return
+      aborted += 1
+      on_abort?.()
     })
     await reply(response, request, answers.shift() ?? script(request, requests.length))
   }
