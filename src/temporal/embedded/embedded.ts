@@ -13,6 +13,9 @@ const PROGRESS_MS = 3_000
 const RESTART_DELAYS_MS = [200, 1_000, 3_000, 10_000]
 /** After this long without trouble the next failure counts as the first. */
 const CALM_MS = 60_000
+const PORT_TRIES = 4
+/** What the server says of a port that it cannot have, its own inner ones too. */
+const PORT_TAKEN = /address already in use/
 
 export type EmbeddedTemporalOptions = {
   /** Path of the `temporal` program; `obtainTemporalCli` finds it. */
@@ -58,8 +61,7 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
   const pidFile = join(dataDir, 'temporal.pid')
   const fair = options.fair !== false && mayBeFair(dataDir, databaseFile)
   if (await stopOrphan(pidFile, databaseFile)) report('Stopped a Temporal server that an earlier process left behind.')
-  const port = await claimPort(options.port, 'the Temporal server', 'WEFT_TEMPORAL_PORT')
-  const uiPort = options.uiPort === null ? null : await claimPort(options.uiPort, 'the Temporal UI', 'WEFT_TEMPORAL_UI_PORT')
+  let [port, uiPort] = await claimPorts(options)
 
   const launch = async (): Promise<ServerProcess> => {
     const server = await spawnServer(cli, serverArguments({ databaseFile, port, uiPort, namespace, fair }), logFile).catch(
@@ -86,7 +88,18 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
     return server
   }
 
-  let server = await launch()
+  /** Another program may take a port between its being found free and the server's listening. */
+  const launchFirst = async (): Promise<ServerProcess> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await launch()
+      } catch (error) {
+        if (tries === PORT_TRIES || !(error instanceof StartError) || !PORT_TAKEN.test(error.message)) throw error
+        ;[port, uiPort] = await claimPorts(options)
+      }
+    }
+  }
+  let server = await launchFirst()
   let stopping = false
   const supervise = async () => {
     let failures = 0
@@ -122,6 +135,12 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
       await removePidFile(pidFile)
     },
   }
+}
+
+async function claimPorts(options: EmbeddedTemporalOptions): Promise<[port: number, uiPort: number | null]> {
+  const port = await claimPort(options.port, 'the Temporal server', 'WEFT_TEMPORAL_PORT')
+  const { uiPort } = options
+  return [port, uiPort === null ? null : await claimPort(uiPort, 'the Temporal UI', 'WEFT_TEMPORAL_UI_PORT')]
 }
 
 /**

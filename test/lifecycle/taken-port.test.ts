@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startEmbeddedTemporal } from '../../src/temporal/embedded/embedded.ts'
+import { temporalCli } from '../support/temporal-cli.ts'
+
+/** The server finds its port taken, though it was free a moment ago: a program in its place gives it one that is taken. */
+const directory = mkdtempSync(join(tmpdir(), 'weft-taken-port-'))
+const taker = createServer()
+beforeAll(() => new Promise<void>((resolve) => taker.listen(0, '127.0.0.1', resolve)))
+afterAll(() => {
+  taker.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+async function refusedTimes(times: number): Promise<string> {
+  const { port } = taker.address() as AddressInfo
+  const [program, lives] = [join(directory, `temporal-${String(times)}`), join(directory, `lives-${String(times)}`)]
+  writeFileSync(lives, '')
+  const script = `#!/bin/sh
+echo life >> '${lives}'
+if [ "$(wc -l < '${lives}')" -le ${String(times)} ]; then exec '${await temporalCli()}' "$@" --port ${String(port)}; fi
+exec '${await temporalCli()}' "$@"
+`
+  writeFileSync(program, script, { mode: 0o755 })
+  return program
+}
+
+test('another port is picked', { timeout: 60_000 }, async () => {
+  const server = await startEmbeddedTemporal({
+    cli: await refusedTimes(2),
+    dataDir: join(directory, 'one'),
+    port: 0,
+    uiPort: null,
+  })
+  expect(server.address).toMatch(/^127\.0\.0\.1:\d+$/)
+  await server.stop()
+})
+
+test('but not for ever', { timeout: 60_000 }, async () => {
+  const cli = await refusedTimes(99)
+  const starting = startEmbeddedTemporal({ cli, dataDir: join(directory, 'two'), port: 0, uiPort: null })
+  await expect(starting).rejects.toThrow(/address already in use/)
+})
