@@ -103,7 +103,10 @@ async function columnsOf(database: Database): Promise<Column[]> {
   )
 }
 
-/** What must be another in each copy: the thread's id and those of its run, dispatch and messages. */
+/**
+ * What must be another in each copy: the thread's id and those of its run, dispatch and messages. In a conversation that
+ * was made longer all ids begin with those of its one run, so with these all are renamed: `<id>-7` to `<id>-1-7`.
+ */
 async function idsOf(database: Database, thread_id: string): Promise<string[]> {
   const of = `tenant = 'default' and thread_id = ${literal(thread_id)}`
   const found = await rows<{ id: string }>(
@@ -111,7 +114,9 @@ async function idsOf(database: Database, thread_id: string): Promise<string[]> {
     `select run_id as id from weft.runs where ${of} union select dispatch_id from weft.dispatches where ${of}
      union select message_id from weft.messages where ${of}`,
   )
-  return [thread_id, ...found.map(({ id }) => id)]
+  const known = new Set(found.map(({ id }) => id))
+  const first = [...known].filter((id) => !known.has(/^(.+)-\d+$/.exec(id)?.[1] ?? ''))
+  return [thread_id, ...first]
 }
 
 function renamed(name: string, type: string, ids: readonly string[]): string {
