@@ -25,7 +25,7 @@ export async function copyThread(database: Database, thread_id: string, count: n
   for (let from = 1; from <= count; from += PIECE) {
     const to = Math.min(count, from + PIECE - 1)
     for (const [table, columns] of tables) {
-      const values = columns.map(({ name, type }) => (isText(type) ? renamed(name, type, ids) : quoted(name)))
+      const values = columns.map(({ name, type }) => (isText(type) ? renamed(name, type, { ids, mark: '-' }) : quoted(name)))
       const owner = table === 'threads' ? 'id' : 'thread_id'
       await run(
         database,
@@ -63,7 +63,7 @@ export async function lengthen(database: Database, thread_id: string, times: num
     const values = columns.map(({ name, type }) => {
       const shift = shifts[name]
       if (shift !== undefined) return `${quoted(name)} + ${String(shift)}::bigint * copy_number`
-      return isText(type) && name !== 'thread_id' ? renamed(name, type, ids) : quoted(name)
+      return isText(type) && name !== 'thread_id' ? renamed(name, type, { ids, mark: '.' }) : quoted(name)
     })
     for (let from = 1; from <= times; from += PIECE) {
       const to = Math.min(times, from + PIECE - 1)
@@ -105,7 +105,7 @@ async function columnsOf(database: Database): Promise<Column[]> {
 
 /**
  * What must be another in each copy: the thread's id and those of its run, dispatch and messages. In a conversation that
- * was made longer all ids begin with those of its one run, so with these all are renamed: `<id>-7` to `<id>-1-7`.
+ * was made longer all ids have those of its one run in them, so with these all are renamed: `<id>.7` to `<id>-1.7`.
  */
 async function idsOf(database: Database, thread_id: string): Promise<string[]> {
   const of = `tenant = 'default' and thread_id = ${literal(thread_id)}`
@@ -114,14 +114,15 @@ async function idsOf(database: Database, thread_id: string): Promise<string[]> {
     `select run_id as id from weft.runs where ${of} union select dispatch_id from weft.dispatches where ${of}
      union select message_id from weft.messages where ${of}`,
   )
-  const known = new Set(found.map(({ id }) => id))
-  const first = [...known].filter((id) => !known.has(/^(.+)-\d+$/.exec(id)?.[1] ?? ''))
+  const first: string[] = []
+  for (const { id } of found.toSorted((one, other) => one.id.length - other.id.length))
+    if (!first.some((within) => id.includes(within))) first.push(id)
   return [thread_id, ...first]
 }
 
-function renamed(name: string, type: string, ids: readonly string[]): string {
+function renamed(name: string, type: string, { ids, mark }: { ids: readonly string[]; mark: string }): string {
   const text = ids.reduce(
-    (value, id) => `replace(${value}, ${literal(id)}, ${literal(`${id}-`)} || copy_number)`,
+    (value, id) => `replace(${value}, ${literal(id)}, ${literal(id + mark)} || copy_number)`,
     `${quoted(name)}::text`,
   )
   return `${text}::${type}`
