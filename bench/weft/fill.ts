@@ -21,7 +21,7 @@ const PIECE = 1_000
 /** So many more threads that are as this one is, named `<thread_id>-1` and on. */
 export async function copyThread(database: Database, thread_id: string, count: number): Promise<void> {
   const tables = Map.groupBy(await columnsOf(database), ({ table }) => table)
-  const ids = await idsOf(database, thread_id)
+  const ids = within(await idsOf(database, thread_id))
   for (let from = 1; from <= count; from += PIECE) {
     const to = Math.min(count, from + PIECE - 1)
     for (const [table, columns] of tables) {
@@ -63,7 +63,7 @@ export async function lengthen(database: Database, thread_id: string, times: num
     const values = columns.map(({ name, type }) => {
       const shift = shifts[name]
       if (shift !== undefined) return `${quoted(name)} + ${String(shift)}::bigint * copy_number`
-      return isText(type) && name !== 'thread_id' ? renamed(name, type, { ids, mark: '.' }) : quoted(name)
+      return isText(type) && name !== 'thread_id' ? renamed(name, type, { ids: within(ids), mark: '.' }) : quoted(name)
     })
     for (let from = 1; from <= times; from += PIECE) {
       const to = Math.min(times, from + PIECE - 1)
@@ -103,10 +103,7 @@ async function columnsOf(database: Database): Promise<Column[]> {
   )
 }
 
-/**
- * What must be another in each copy: the thread's id and those of its run, dispatch and messages. In a conversation that
- * was made longer all ids have those of its one run in them, so with these all are renamed: `<id>.7` to `<id>-1.7`.
- */
+/** What must be another in each copy: the thread's id and those of its runs, dispatches and messages. */
 async function idsOf(database: Database, thread_id: string): Promise<string[]> {
   const of = `tenant = 'default' and thread_id = ${literal(thread_id)}`
   const found = await rows<{ id: string }>(
@@ -114,10 +111,18 @@ async function idsOf(database: Database, thread_id: string): Promise<string[]> {
     `select run_id as id from weft.runs where ${of} union select dispatch_id from weft.dispatches where ${of}
      union select message_id from weft.messages where ${of}`,
   )
-  const first: string[] = []
-  for (const { id } of found.toSorted((one, other) => one.id.length - other.id.length))
-    if (!first.some((within) => id.includes(within))) first.push(id)
-  return [thread_id, ...first]
+  return [thread_id, ...found.map(({ id }) => id)]
+}
+
+/**
+ * Those of the ids that have no other in them; with these all are renamed. In a conversation that was made longer they
+ * are those of its one run: `<id>.7` becomes `<id>-1.7`.
+ */
+function within(ids: readonly string[]): string[] {
+  const least: string[] = []
+  for (const id of ids.toSorted((one, other) => one.length - other.length))
+    if (!least.some((inner) => id.includes(inner))) least.push(id)
+  return least
 }
 
 function renamed(name: string, type: string, { ids, mark }: { ids: readonly string[]; mark: string }): string {
