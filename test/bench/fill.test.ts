@@ -62,5 +62,5 @@ test('copies of a conversation of 10,000 messages have ids of their own, in thei
   const [long, copy] = [await ids(ref.thread_id), await ids(`${ref.thread_id}-1`)]
   expect({ long: long.rows.size, copy: copy.rows.size }).toEqual({ long: 10_000, copy: 10_000 })
   expect(copy.events).toEqual(copy.rows)
-  expect(copy.rows.isDisjointFrom(long.rows)).toBe(true)
+  expect([...copy.rows].filter((id) => long.rows.has(id))).toEqual([])
 }, 60_000)
