@@ -37,7 +37,8 @@ export function packed<T extends Holder>(state: T): { rest: T; waiting?: string 
     if (!waits(run)) return JSON.stringify(run.record.run_id)
     const place = places.get(run.record.run_id)
     const isMade = place !== undefined && isMadeFor(run, state.queue[place])
-    return isMade ? `[${String(place)},${String(run.dispatch.dispatch_epoch)}]` : textOfRun(run).text
+    // Numbers as they are: in workflow code each look at a global (`String`) takes long.
+    return isMade ? `[${place},${run.dispatch.dispatch_epoch}]` : textOfRun(run).text
   })
   const open = Object.fromEntries(Object.entries(state.runs).filter(([, run]) => !waits(run)))
   return { rest: { ...state, queue: [], runs: open }, waiting: `{"queue":[${queue.join()}],"runs":[${packedRuns.join()}]}` }
