@@ -21,11 +21,11 @@ const PIECE = 1_000
 /** So many more threads that are as this one is, named `<thread_id>-1` and on. */
 export async function copyThread(database: Database, thread_id: string, count: number): Promise<void> {
   const tables = Map.groupBy(await columnsOf(database), ({ table }) => table)
-  const ids = await idsOf(database, thread_id)
+  const ids = within(await idsOf(database, thread_id))
   for (let from = 1; from <= count; from += PIECE) {
     const to = Math.min(count, from + PIECE - 1)
     for (const [table, columns] of tables) {
-      const values = columns.map(({ name, type }) => (isText(type) ? renamed(name, type, ids) : quoted(name)))
+      const values = columns.map(({ name, type }) => (isText(type) ? renamed(name, type, { ids, mark: '-' }) : quoted(name)))
       const owner = table === 'threads' ? 'id' : 'thread_id'
       await run(
         database,
@@ -63,7 +63,7 @@ export async function lengthen(database: Database, thread_id: string, times: num
     const values = columns.map(({ name, type }) => {
       const shift = shifts[name]
       if (shift !== undefined) return `${quoted(name)} + ${String(shift)}::bigint * copy_number`
-      return isText(type) && name !== 'thread_id' ? renamed(name, type, ids) : quoted(name)
+      return isText(type) && name !== 'thread_id' ? renamed(name, type, { ids: within(ids), mark: '.' }) : quoted(name)
     })
     for (let from = 1; from <= times; from += PIECE) {
       const to = Math.min(times, from + PIECE - 1)
@@ -103,7 +103,7 @@ async function columnsOf(database: Database): Promise<Column[]> {
   )
 }
 
-/** What must be another in each copy: the thread's id and those of its run, dispatch and messages. */
+/** What must be another in each copy: the thread's id and those of its runs, dispatches and messages. */
 async function idsOf(database: Database, thread_id: string): Promise<string[]> {
   const of = `tenant = 'default' and thread_id = ${literal(thread_id)}`
   const found = await rows<{ id: string }>(
@@ -114,9 +114,20 @@ async function idsOf(database: Database, thread_id: string): Promise<string[]> {
   return [thread_id, ...found.map(({ id }) => id)]
 }
 
-function renamed(name: string, type: string, ids: readonly string[]): string {
+/**
+ * Those of the ids that have no other in them; with these all are renamed. In a conversation that was made longer they
+ * are those of its one run: `<id>.7` becomes `<id>-1.7`.
+ */
+function within(ids: readonly string[]): string[] {
+  const least: string[] = []
+  for (const id of ids.toSorted((one, other) => one.length - other.length))
+    if (!least.some((inner) => id.includes(inner))) least.push(id)
+  return least
+}
+
+function renamed(name: string, type: string, { ids, mark }: { ids: readonly string[]; mark: string }): string {
   const text = ids.reduce(
-    (value, id) => `replace(${value}, ${literal(id)}, ${literal(`${id}-`)} || copy_number)`,
+    (value, id) => `replace(${value}, ${literal(id)}, ${literal(id + mark)} || copy_number)`,
     `${quoted(name)}::text`,
   )
   return `${text}::${type}`

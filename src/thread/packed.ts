@@ -33,13 +33,18 @@ export function packed<T extends Holder>(state: T): { rest: T; waiting?: string 
   if (state.queue.length === 0 && !runs.some(waits)) return { rest: state }
   const queue = state.queue.map((entry) => textOf(entry).text)
   const places = new Map(state.queue.map((entry, place) => [entry.for_run_id, place]))
+  const open: Holder['runs'] = {}
   const packedRuns = runs.map((run) => {
-    if (!waits(run)) return JSON.stringify(run.record.run_id)
-    const place = places.get(run.record.run_id)
+    const { run_id } = run.record
+    if (!waits(run)) {
+      open[run_id] = run
+      return JSON.stringify(run_id)
+    }
+    const place = places.get(run_id)
     const isMade = place !== undefined && isMadeFor(run, state.queue[place])
-    return isMade ? `[${String(place)},${String(run.dispatch.dispatch_epoch)}]` : textOfRun(run).text
+    // Numbers as they are: in workflow code each look at a global (`String`) takes long.
+    return isMade ? `[${place},${run.dispatch.dispatch_epoch}]` : textOfRun(run).text
   })
-  const open = Object.fromEntries(Object.entries(state.runs).filter(([, run]) => !waits(run)))
   return { rest: { ...state, queue: [], runs: open }, waiting: `{"queue":[${queue.join()}],"runs":[${packedRuns.join()}]}` }
 }
 

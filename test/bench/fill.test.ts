@@ -42,3 +42,25 @@ test('a lengthened conversation goes on where it ends', async () => {
   const loaded = await store.engine.load(ref)
   expect(loaded).toMatchObject({ last_seq: 3 * MESSAGES, snapshot: { event_seq: 3 * MESSAGES, message_seq: 3 * MESSAGES } })
 })
+
+test('copies of a conversation of 10,000 messages have ids of their own, in their events too', async () => {
+  const ref = await original()
+  await lengthen(database, ref.thread_id, 10_000 / MESSAGES - 1)
+  await copyThread(database, ref.thread_id, 1)
+  const ids = async (thread_id: string): Promise<{ rows: Set<string>; events: Set<string> }> => {
+    const rows = await database.run((db) =>
+      db.selectFrom('weft.messages').select('message_id').where('thread_id', '=', thread_id).execute(),
+    )
+    const events = await database.run((db) =>
+      db.selectFrom('weft.events').select('payload').where('thread_id', '=', thread_id).execute(),
+    )
+    return {
+      rows: new Set(rows.map(({ message_id }) => message_id)),
+      events: new Set(events.map(({ payload }) => (payload as { message_id: string }).message_id)),
+    }
+  }
+  const [long, copy] = [await ids(ref.thread_id), await ids(`${ref.thread_id}-1`)]
+  expect({ long: long.rows.size, copy: copy.rows.size }).toEqual({ long: 10_000, copy: 10_000 })
+  expect(copy.events).toEqual(copy.rows)
+  expect([...copy.rows].filter((id) => long.rows.has(id))).toEqual([])
+}, 60_000)
