@@ -10,6 +10,7 @@
 // their own, where it goes through LISTEN/NOTIFY. There is no floor: nothing else does these things. The two places take
 // turns, and each try is alone, since it is one person's wait that is measured.
 import { randomUUID } from 'node:crypto'
+import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { Agent } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -24,7 +25,7 @@ import { startsFile, writeConfig } from '../weft/config.ts'
 import { createAgent } from '../weft/post-run.ts'
 import { getJson, postJson } from '../weft/pages.ts'
 import { startProgram } from '../weft/program.ts'
-import { openRun } from '../weft/run-stream.ts'
+import { openRun, type RunStream } from '../weft/run-stream.ts'
 
 const TRIES = { normal: 40, short: 3 }
 /** A word every 50 ms, for longer than any try takes. */
@@ -100,20 +101,20 @@ async function interrupt({ api }: Place, agent: Agent): Promise<number> {
   await run.until(({ event_type }) => event_type === 'text_delta')
   const began = performance.now()
   const [, ended] = await Promise.all([postJson(`${api}/v1/threads/${thread}/interrupt`, {}), run.ended])
-  const last = run.frames.at(-1)?.frame
-  if (last?.termination?.type !== 'cancelled') throw new Error(`the run ended its stream with ${JSON.stringify(last)}`)
+  mustBeCancelled(run)
   return ended - began
 }
 
 type Provider = { base_url: string; left(): Promise<number> }
 
-/** A provider of models that says a word and then nothing. `left` resolves with the time at which a caller goes away. */
+/** A provider of models that says a word and then nothing. `left` resolves with the time at which its next caller goes away. */
 async function startProvider(context: Context): Promise<Provider> {
-  let gone = (): void => undefined
+  const leaving = new EventEmitter()
   const script = (): Answer => ({ kind: 'text', text: 'one and never more', hold: new Promise(() => undefined) })
-  const { base_url, close } = await startOpenAiServer({ script, on_abort: () => gone() })
+  const { base_url, close } = await startOpenAiServer({ script, on_abort: () => leaving.emit('left', performance.now()) })
   context.atEnd(close)
-  return { base_url, left: () => new Promise((resolve) => (gone = () => resolve(performance.now()))) }
+  const left = async (): Promise<number> => Number((await once(leaving, 'left', { signal: AbortSignal.timeout(WAIT_MS) }))[0])
+  return { base_url, left }
 }
 
 async function stop({ api, provider }: Place, agent: Agent): Promise<number> {
@@ -123,7 +124,13 @@ async function stop({ api, provider }: Place, agent: Agent): Promise<number> {
   const left = provider.left()
   const began = performance.now()
   const [, at] = await Promise.all([postJson(`${api}/v1/threads/${thread}/interrupt`, {}), left, run.ended])
+  mustBeCancelled(run)
   return at - began
+}
+
+function mustBeCancelled({ frames }: RunStream): void {
+  const last = frames.at(-1)?.frame
+  if (last?.termination?.type !== 'cancelled') throw new Error(`the run ended its stream with ${JSON.stringify(last)}`)
 }
 
 type Run = { run_id: string; status: string; waiting: { tickets: { tool_call_id: string }[] } | null }

@@ -1,7 +1,6 @@
 // What runs in the thread of workflow code, in place of the SDK's own file, which it then loads: see quick-thread.ts.
 import { createRequire } from 'node:module'
 import { argv } from 'node:process'
-import v8 from 'node:v8'
 import vm from 'node:vm'
 import { parentPort } from 'node:worker_threads'
 import { WITHOUT_TRACES, type Request, type Response } from './thread-messages.ts'
@@ -11,6 +10,7 @@ type Workflow = {
   activator: { info: { runId: string }; sinkCalls: unknown[]; errorToFailure(error: unknown): unknown }
   activate(activation: unknown): Promise<Completion>
 }
+type Shared = { BaseVMWorkflow: { prototype: Workflow }; globalHandlers: { setPromiseHook(): void } }
 type Options = vm.RunningCodeInNewContextOptions
 
 /** For all calls of one activation together; a task is over after 4 s (names.ts), and then nobody would hear why. */
@@ -19,7 +19,8 @@ const WORK = Symbol.for('weft.activation')
 
 const file = argv[2] ?? ''
 const require = createRequire(file)
-const { prototype } = (require('./vm-shared') as { BaseVMWorkflow: { prototype: Workflow } }).BaseVMWorkflow
+const shared = require('./vm-shared') as Shared
+const { prototype } = shared.BaseVMWorkflow
 const guarded = new vm.Script(`globalThis[Symbol.for('weft.activation')]()`)
 const host = globalThis as { [WORK]?: () => Promise<Completion> }
 /** What came of activations that logged nothing. */
@@ -56,10 +57,16 @@ function run(workflow: Workflow, activation: unknown): Promise<Completion> {
   }
 }
 
-/** The SDK notes where each promise was made, for a query that shows it, unless the code was bundled to go without. */
+/**
+ * The SDK notes where each promise was made, for a query that shows it, unless the code was bundled to go without. Only
+ * its own hook is left out: before version 24 Node follows async contexts by one like it.
+ */
 let traced = false
-const { createHook } = v8.promiseHooks
-v8.promiseHooks.createHook = (hooks) => (traced ? createHook(hooks) : () => undefined as never)
+// eslint-disable-next-line typescript/unbound-method -- likewise
+const { setPromiseHook } = shared.globalHandlers
+shared.globalHandlers.setPromiseHook = () => {
+  if (traced) setPromiseHook.call(shared.globalHandlers)
+}
 
 if (parentPort !== null) {
   const port = parentPort
@@ -67,11 +74,11 @@ if (parentPort !== null) {
     traced = input.type === 'init' && !input.workflowBundle.code.includes(WITHOUT_TRACES)
   })
   const post = port.postMessage.bind(port)
-  port.postMessage = (message: unknown) => {
-    const { result } = message as Response
-    const output = result.type === 'ok' ? result.output : undefined
+  port.postMessage = (message: unknown, transfer?: never) => {
+    const { result } = message as Partial<Response>
+    const output = result?.type === 'ok' ? result.output : undefined
     const logged = output?.type !== 'activation-completion' || !quiet.has(output.completion as Completion)
-    post(logged ? message : { ...(message as Response), quiet: true })
+    post(logged ? message : { ...(message as Response), quiet: true }, transfer)
   }
 }
 

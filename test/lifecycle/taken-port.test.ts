@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,6 +37,29 @@ test('another port is picked', { timeout: 60_000 }, async () => {
   })
   expect(server.address).toMatch(/^127\.0\.0\.1:\d+$/)
   await server.stop()
+})
+
+test('also where the one that was taken is answered by another Temporal server', { timeout: 60_000 }, async () => {
+  const cli = await temporalCli()
+  const [program, pids, other] = [join(directory, 'temporal-beaten'), join(directory, 'pids'), join(directory, 'other')]
+  const script = `#!/bin/sh
+if [ ! -e '${pids}' ]; then
+  '${cli}' "$@" --db-filename '${other}.db' > '${other}.log' 2>&1 &
+  echo $! > '${pids}'
+  until grep -q 'Server:' '${other}.log'; do sleep 0.05; done
+  sleep 1 # as on a busy machine: the other one has long answered when this one finds out
+fi
+exec '${cli}' "$@"
+`
+  writeFileSync(program, script, { mode: 0o755 })
+  try {
+    const server = await startEmbeddedTemporal({ cli: program, dataDir: join(directory, 'three'), port: 0, uiPort: null })
+    const said = readFileSync(`${other}.log`, 'utf8')
+    expect(said).not.toContain(server.address.split(':')[1])
+    await server.stop()
+  } finally {
+    process.kill(Number(readFileSync(pids, 'utf8')))
+  }
 })
 
 test('but not for ever', { timeout: 60_000 }, async () => {

@@ -14,6 +14,8 @@ const RESTART_DELAYS_MS = [200, 1_000, 3_000, 10_000]
 /** After this long without trouble the next failure counts as the first. */
 const CALM_MS = 60_000
 const PORT_TRIES = 4
+const OWN_WAIT_MS = 2_000
+const LISTENS = /^(Temporal )?Server:\s/m
 /** What the server says of a port that it cannot have, its own inner ones too. */
 const PORT_TAKEN = /address already in use/
 
@@ -73,6 +75,7 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
     const progress = setInterval(() => report('Waiting for the Temporal server…'), PROGRESS_MS)
     try {
       await waitUntilHealthy(port, namespace, Date.now() + START_WAIT_MS, () => server.hasExited() || signal?.aborted === true)
+      await untilOwn(server)
       signal?.throwIfAborted()
       if (server.hasExited()) throw new StartError(endedEarly(databaseFile, server.lastWords(), logFile))
     } catch (error) {
@@ -135,6 +138,15 @@ export async function startEmbeddedTemporal(options: EmbeddedTemporalOptions): P
       await removePidFile(pidFile)
     },
   }
+}
+
+/**
+ * Who answers at the port may be a server of somebody else, who has taken it meanwhile, and ours is about to end because
+ * of that. Ours says so once it listens; a version that says it in other words is believed after a while.
+ */
+async function untilOwn(server: ServerProcess): Promise<void> {
+  const until = Date.now() + OWN_WAIT_MS
+  while (!server.hasSaid(LISTENS) && !server.hasExited() && Date.now() < until) await sleep(20)
 }
 
 async function claimPorts(options: EmbeddedTemporalOptions): Promise<[port: number, uiPort: number | null]> {

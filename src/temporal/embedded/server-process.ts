@@ -13,6 +13,8 @@ export type ServerProcess = {
   hasExited(): boolean
   /** What it said last in its log, in words fit for a sentence; empty if nothing. */
   lastWords(): string
+  /** Whether its log of this life has something like this. */
+  hasSaid(pattern: RegExp): boolean
   /** SIGTERM, and SIGKILL if that is not enough. */
   stop(): Promise<void>
 }
@@ -24,6 +26,7 @@ export type ServerProcess = {
 export async function spawnServer(program: string, args: string[], logFile: string): Promise<ServerProcess> {
   const logSize = fileSize(logFile)
   const fresh = logSize > LOG_LIMIT_BYTES
+  const from = fresh ? 0 : logSize
   const log = openSync(logFile, fresh ? 'w' : 'a')
   const child = spawn(program, args, { detached: true, stdio: ['ignore', log, log] })
   closeSync(log)
@@ -51,7 +54,8 @@ export async function spawnServer(program: string, args: string[], logFile: stri
     pid: child.pid ?? 0,
     exited,
     hasExited: () => ended,
-    lastWords: () => lastWords(logFile, fresh ? 0 : logSize),
+    lastWords: () => lastWords(wordsOf(logFile, from)),
+    hasSaid: (pattern) => pattern.test(wordsOf(logFile, from)),
     stop,
   }
 }
@@ -60,10 +64,18 @@ function fileSize(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
-/** The message of the last line written after `from` bytes; of a structured line only its `msg`. */
-function lastWords(logFile: string, from: number): string {
-  const lines = readFileSync(logFile).subarray(from).toString('utf8').split('\n')
-  const line = lines.map((text) => text.trim()).findLast((text) => text !== '') ?? ''
+/** What was written after `from` bytes. */
+function wordsOf(logFile: string, from: number): string {
+  return readFileSync(logFile).subarray(from).toString('utf8')
+}
+
+/** The message of the last line; of a structured line only its `msg`. */
+function lastWords(words: string): string {
+  const line =
+    words
+      .split('\n')
+      .map((text) => text.trim())
+      .findLast((text) => text !== '') ?? ''
   const message = /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]
   return (message === undefined ? line : message.replaceAll('\\"', '"')).replace(/^Error: /, '')
 }
