@@ -54,11 +54,10 @@ exec '${cli}' "$@"
   writeFileSync(program, script, { mode: 0o755 })
   try {
     const server = await startEmbeddedTemporal({ cli: program, dataDir: join(directory, 'three'), port: 0, uiPort: null })
-    const said = readFileSync(`${other}.log`, 'utf8')
-    expect(said).not.toContain(server.address.split(':')[1])
+    expect(readFileSync(join(directory, 'three', 'temporal.log'), 'utf8')).toContain(`:${String(server.address.split(':')[1])}\n`)
     await server.stop()
   } finally {
-    process.kill(Number(readFileSync(pids, 'utf8')))
+    process.kill(Number(readFileSync(pids, 'utf8')), 'SIGKILL')
   }
 })
 
