@@ -3,9 +3,6 @@
  * Every id has the shape of a UUIDv7 (48 bits of milliseconds first), so rows sort by time of creation.
  */
 
-/** Workflow code reaches a global by way of the host, some 200 ns each time: too much for each character. */
-const { imul } = Math
-
 /** A 128-bit, non-cryptographic hash (four 32-bit lanes) as 32 hex digits; the same everywhere. */
 export function hash128(text: string): string {
   let a = 0x9e3779b9
@@ -14,14 +11,14 @@ export function hash128(text: string): string {
   let d = 0xdeadbeef
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
-    a = imul(a ^ unit, 0x85ebca6b) ^ (b >>> 15)
-    b = imul(b ^ unit, 0xc2b2ae35) ^ (c >>> 13)
-    c = imul(c ^ unit, 0x27d4eb2f) ^ (d >>> 16)
-    d = imul(d ^ unit, 0x165667b1) ^ (a >>> 14)
+    a = Math.imul(a ^ unit, 0x85ebca6b) ^ (b >>> 15)
+    b = Math.imul(b ^ unit, 0xc2b2ae35) ^ (c >>> 13)
+    c = Math.imul(c ^ unit, 0x27d4eb2f) ^ (d >>> 16)
+    d = Math.imul(d ^ unit, 0x165667b1) ^ (a >>> 14)
   }
   const lane = (x: number, salt: number): string => {
-    let h = imul(x ^ (x >>> 16) ^ salt, 0x85ebca6b)
-    h = imul(h ^ (h >>> 13), 0xc2b2ae35)
+    let h = Math.imul(x ^ (x >>> 16) ^ salt, 0x85ebca6b)
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
     return ((h ^ (h >>> 16)) >>> 0).toString(16).padStart(8, '0')
   }
   const mixed = (a ^ b ^ c ^ d) | 0

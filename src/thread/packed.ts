@@ -42,8 +42,7 @@ export function packed<T extends Holder>(state: T): { rest: T; waiting?: string 
     }
     const place = places.get(run_id)
     const isMade = place !== undefined && isMadeFor(run, state.queue[place])
-    // Numbers as they are: in workflow code each look at a global (`String`) takes long.
-    return isMade ? `[${place},${run.dispatch.dispatch_epoch}]` : textOfRun(run).text
+    return isMade ? `[${String(place)},${String(run.dispatch.dispatch_epoch)}]` : textOfRun(run).text
   })
   return { rest: { ...state, queue: [], runs: open }, waiting: `{"queue":[${queue.join()}],"runs":[${packedRuns.join()}]}` }
 }
