@@ -1,7 +1,6 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Runtime, type RuntimeOptions } from '@temporalio/worker'
 import type { Logger } from 'pino'
+import { freePort } from '../temporal/embedded/ports.ts'
 
 /**
  * Installs the SDK's runtime, once a process and before anything else of the SDK: its logs go to our logger, and
@@ -54,14 +53,6 @@ function runtimeOptions(logger: Logger, bindAddress?: string): RuntimeOptions {
           }),
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 const QUIETER = { INFO: 'debug', WARN: 'warn', ERROR: 'error' } as const

@@ -25,10 +25,10 @@ export async function beginRun(
   gone: AbortSignal,
   send: (delivery_id: string | undefined) => Promise<Sent<Submitted>>,
 ): Promise<Begun> {
-  const delivery_id = repeat === null ? randomUUID() : undefined
+  const cause = repeat?.id ?? randomUUID()
   const inbox = openInbox(context.bus, context.tenant, thread_id, gone)
   const told = async (): Promise<Begun | null> => {
-    const start = await toldStart(inbox, repeat?.id ?? delivery_id)
+    const start = await toldStart(inbox, cause)
     if (start === null || repeat === null) return start?.begun ?? null
     // It was stored with the events that have told of it.
     const ref = { tenant: context.tenant, thread_id }
@@ -36,7 +36,7 @@ export async function beginRun(
       (await context.store.engine.findCommand(ref, repeat.id).catch(() => null))?.body_hash
     return (start.body_hash ?? (await stored())) === repeat.body_hash ? start.begun : null
   }
-  const answered = send(delivery_id).then(begunByAnswer)
+  const answered = send(repeat === null ? cause : undefined).then(begunByAnswer)
   try {
     return await Promise.race([answered, told().then((begun) => begun ?? answered)])
   } finally {
@@ -49,10 +49,7 @@ export function begunByAnswer({ outcome, event_seq, replayed }: Sent<Submitted>)
 }
 
 /** Null if there will be no word of it here. `body_hash`: of the command that began it, where the bus has brought it. */
-async function toldStart(
-  inbox: Inbox,
-  cause: string | undefined,
-): Promise<{ begun: Begun; body_hash: string | undefined } | null> {
+async function toldStart(inbox: Inbox, cause: string): Promise<{ begun: Begun; body_hash: string | undefined } | null> {
   let queued: { run_id: string | null; seq: number } | null = null
   for (;;) {
     const frame = await inbox.take()
@@ -65,7 +62,7 @@ async function toldStart(
       // What was too large for the bus is in the log alone, and a stream must begin with all of its run.
       if (queued === null || event.run_id === null || queued.run_id !== event.run_id) return null
       const begun: Begun = { run_id: event.run_id, start: { from: 'told', seq: queued.seq }, fresh: true }
-      return { begun, body_hash: frame.commands?.get(cause ?? '') }
+      return { begun, body_hash: frame.commands?.get(cause) }
     }
   }
 }
