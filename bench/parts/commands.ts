@@ -51,7 +51,7 @@ async function measureCommands(context: Context): Promise<Outcome> {
   const directory = mkdtempSync(join(tmpdir(), 'weft-bench-'))
   context.atEnd(() => rmSync(directory, { recursive: true, force: true }))
   const provider = await startProvider(context)
-  const env = { WEFT_CONFIG: writeConfig(directory, { remote: true }), OPENAI_BASE_URL: provider.base_url }
+  const env = { WEFT_CONFIG: writeConfig(directory), OPENAI_BASE_URL: provider.base_url }
   const deploying = deploy({ apis: 1, workers: 1 }, env)
   context.atEnd(async () => (await deploying.catch(() => null))?.end())
   const [one, apart] = await Promise.all([startProgram(context, { env }), deploying])

@@ -4,10 +4,10 @@ import { ROOT } from '../../test/support/sources.ts'
 
 /**
  * Writes a configuration into a directory: the scripted model, the example tools, and the tool `mark`, which needs an
- * approval and notes in `<directory>/starts` when it begins (ms since the epoch). `remote`: also an agent of this name, whose model is at OPENAI_BASE_URL. Returns the
- * file's path.
+ * approval and notes in `<directory>/starts` when it begins (ms since the epoch). The agent `remote` asks a model of
+ * OpenAI's, or what answers at OPENAI_BASE_URL. Returns the file's path.
  */
-export function writeConfig(directory: string, { max_steps = 50, remote = false } = {}): string {
+export function writeConfig(directory: string, { max_steps = 50 } = {}): string {
   const path = join(directory, 'bench.config.ts')
   writeFileSync(
     path,
@@ -27,7 +27,10 @@ const mark = tool({
 })
 
 export default defineConfig({
-  agents: [{ id: 'default', model: 'scripted', tools: ['get_weather', 'ask_user', 'mark'], limits: { max_steps: ${String(max_steps)} } }${remote ? `, { id: 'remote', model: 'compatible/any' }` : ''}],
+  agents: [
+    { id: 'default', model: 'scripted', tools: ['get_weather', 'ask_user', 'mark'], limits: { max_steps: ${String(max_steps)} } },
+    { id: 'remote', model: 'openai/any' },
+  ],
   tools: { ...exampleTools, mark },
 })
 `,

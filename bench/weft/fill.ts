@@ -44,6 +44,7 @@ export async function copyThread(database: Database, thread_id: string, count: n
 export async function lengthen(database: Database, thread_id: string, times: number): Promise<void> {
   const tables = Map.groupBy(await columnsOf(database), ({ table }) => table)
   const ids = (await idsOf(database, thread_id)).filter((id) => id !== thread_id)
+  const least = within(ids)
   const of = `tenant = 'default' and thread_id = ${literal(thread_id)}`
   const [most] = await rows<{ events: number; messages: number }>(
     database,
@@ -63,7 +64,7 @@ export async function lengthen(database: Database, thread_id: string, times: num
     const values = columns.map(({ name, type }) => {
       const shift = shifts[name]
       if (shift !== undefined) return `${quoted(name)} + ${String(shift)}::bigint * copy_number`
-      return isText(type) && name !== 'thread_id' ? renamed(name, type, { ids: within(ids), mark: '.' }) : quoted(name)
+      return isText(type) && name !== 'thread_id' ? renamed(name, type, { ids: least, mark: '.' }) : quoted(name)
     })
     for (let from = 1; from <= times; from += PIECE) {
       const to = Math.min(times, from + PIECE - 1)
