@@ -13,6 +13,7 @@ import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { createInProcessBus } from '../live/in-process.ts'
 import { createPostgresBus } from '../live/postgres.ts'
 import type { Store } from '../store/index.ts'
+import { sendCommandsByCore } from '../temporal/core-commands.ts'
 import { createGateway } from '../temporal/client-gateway.ts'
 import { createReconciler, repairSoon, scheduleRepairs } from '../temporal/reconciler.ts'
 import { startSweep } from '../temporal/sweep.ts'
@@ -65,6 +66,11 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   const options = connectionOptions(config.temporal, temporal.address)
   const connection = await openConnection(options, namespace)
   shutdown.add('The connection to Temporal', () => connection.close())
+  if (temporal.embedded) {
+    const core = await openNativeConnection(options, namespace)
+    shutdown.add('The connection of commands', () => core.close())
+    sendCommandsByCore(connection, core)
+  }
   const bus = await openBus(base)
   const attributes = await searchAttributes(connection, namespace)
   const settings: ThreadSettings = {
