@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { firstBatch, markOf, type Begin } from '../src/thread/begin.ts'
 import type { LoadInput, LoadResult } from '../src/thread/ports.ts'
 import type { ActivityDeps } from './deps.ts'
@@ -23,11 +22,11 @@ export async function loadThread(deps: ActivityDeps, { begin, ...ref }: LoadInpu
   const batch = begin === undefined ? null : firstBatch(ref, loaded, begin)
   const left = WITHIN_MS - (performance.now() - began)
   if (batch === null || left <= 0) return loaded
-  const late = new AbortController()
-  const result = await Promise.race([
-    persist(deps, batch).catch(() => null),
-    sleep(left, null, { signal: late.signal }).catch(() => null),
-  ])
-  late.abort()
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, left, null)
+  })
+  const result = await Promise.race([persist(deps, batch).catch(() => null), late])
+  clearTimeout(timer)
   return result?.status === 'stored' ? { ...loaded, begun: markOf(batch) } : loaded
 }
