@@ -11,15 +11,14 @@ import { readModelInput } from './model-input.ts'
 import { pendingRows } from './pending-rows.ts'
 import { readReceipt } from './receipt.ts'
 import { runRows } from './run-rows.ts'
+import type { StepInputs } from './step-inputs.ts'
 import type { ConversationRows, EventQuery } from './store.ts'
 import { ticketRows } from './ticket-rows.ts'
-import { TranscriptCache } from './transcript-cache.ts'
 
-export function conversationRows(database: Database): ConversationRows {
-  const cache = new TranscriptCache()
+export function conversationRows(database: Database, inputs: StepInputs): ConversationRows {
   return {
     listMessages: (ref, filter, page) => listMessages(database, ref, filter, page),
-    modelInput: (ref, step) => readModelInput(database, cache, ref, step),
+    modelInput: (ref, step) => readModelInput(database, inputs, ref, step),
     messagesBetween: (ref, range) => messagesBetween(database, ref, range),
     ...exportRows(database),
     messagesByIds: (ref, ids) => messagesByIds(database, ref, ids),

@@ -8,13 +8,18 @@ import { toJsonText } from './json-text.ts'
 import { persist } from './persist.ts'
 import { StagedCache } from './staged-cache.ts'
 import type { Db } from './schema.ts'
+import type { StepInputs } from './step-inputs.ts'
 import type { EngineRows } from './store.ts'
 
-export function engineRows(database: Database): EngineRows {
+export function engineRows(database: Database, inputs: StepInputs): EngineRows {
   const cache = new StagedCache()
   return {
     load: (ref) => database.run((db) => load(db, ref, Date.now())),
-    persist: (batch) => database.run((db) => persist(db, batch, Date.now(), cache)),
+    persist: async (batch) => {
+      const { wrote, ...result } = await database.run((db) => persist(db, batch, Date.now(), cache))
+      if (wrote !== undefined) inputs.wrote(batch, wrote)
+      return result
+    },
     stage: async (key, parts) => {
       if (parts.length === 0) return
       // Of a deleted thread or an ended run nobody will ever take anything, or clear it away.

@@ -6,6 +6,7 @@ import { engineRows } from './engine-rows.ts'
 import { keyRows } from './key-rows.ts'
 import { migrate } from './migrate.ts'
 import { repairRows } from './repair-rows.ts'
+import { StepInputs } from './step-inputs.ts'
 import type { Store } from './store.ts'
 import { threadRows } from './thread-rows.ts'
 import { webhookRows } from './webhook-rows.ts'
@@ -50,10 +51,11 @@ export async function createStore(options: StoreOptions): Promise<Store> {
 
 /** The contract over a database that is open; it is closed with the store. */
 export function storeOn(database: Database): Store {
+  const inputs = new StepInputs()
   return {
     threads: threadRows(database),
-    conversation: conversationRows(database),
-    engine: engineRows(database),
+    conversation: conversationRows(database, inputs),
+    engine: engineRows(database, inputs),
     agents: agentVersionRows(database),
     keys: keyRows(database),
     webhooks: webhookRows(database),

@@ -5,7 +5,7 @@ import type { Database } from './database.ts'
 import { asJson } from './message-rows.ts'
 import type { Db } from './schema.ts'
 import type { ModelInput, TranscriptRow } from './store.ts'
-import type { TranscriptCache } from './transcript-cache.ts'
+import type { StepInputs } from './step-inputs.ts'
 
 /** PGlite works on the event loop: a long transcript is read in pieces, so that others get in between. */
 const PIECE = 500
@@ -19,10 +19,13 @@ type Range = { from: number; through: number }
  */
 export async function readModelInput(
   database: Database,
-  cache: TranscriptCache,
+  inputs: StepInputs,
   ref: ThreadRef,
   { run_id, through }: { run_id: string; through: number },
 ): Promise<ModelInput | null> {
+  const written = inputs.take(ref, { run_id, through })
+  if (written !== null) return written
+  const cache = inputs.transcripts
   const known = cache.get(ref, through)
   const last = known.at(-1)
   const begin = (from: number) => database.run((db) => readPiece(db, ref, { from, through }, run_id))

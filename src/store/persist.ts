@@ -8,8 +8,11 @@ import { writeBatch, writeLedger } from './persist-write.ts'
 import { readsStore, resolveEvents, resolveRuns } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
 import type { StagedCache } from './staged-cache.ts'
+import type { TranscriptRow } from './store.ts'
+import type { Wrote } from './step-inputs.ts'
 
-type Stored = PersistResult & { events?: LogEvent[] }
+/** `wrote`: only what these events have added. */
+type Stored = PersistResult & { events?: LogEvent[]; wrote?: Wrote }
 
 /**
  * Writes one batch: what is not yet stored of it, or nothing. Most batches need nothing from the store and follow on
@@ -66,7 +69,15 @@ async function write(db: Db, batch: PersistBatch, fresh: ThreadEvent[], now: num
   const last_seq = fresh.at(-1)?.seq ?? 0
   const events = resolved.map(({ event }) => event)
   const written = await writeBatch(db, { batch, now, last_seq, rows, hashes: fresh.map(eventHash), resolved: events, records })
-  return written ? { status: 'stored', last_seq, events: asStored(rows.map((one) => toStoredEvent(batch.thread_id, one))) } : null
+  if (!written) return null
+  const log = asStored(rows.map((one) => toStoredEvent(batch.thread_id, one)))
+  return { status: 'stored', last_seq, events: log, wrote: { messages: events.flatMap(transcriptRow), records } }
+}
+
+function transcriptRow(event: ThreadEvent): TranscriptRow[] {
+  if (event.kind !== 'MessageCommitted') return []
+  const { message_seq, message_id, role, content } = event.payload
+  return [{ message_seq, message_id, role, content, created_at: event.at }]
 }
 
 async function sameEvents(tx: Tx, batch: PersistBatch, repeated: ThreadEvent[]): Promise<boolean> {

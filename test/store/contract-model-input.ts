@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
 import type { Database } from '../../src/store/database.ts'
+import { storeOn } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { ThreadRef } from '../../src/thread/ports.ts'
 import { batch, committed, freshRef, loadEpoch, parked, run } from './batches.ts'
@@ -58,6 +59,35 @@ export function modelInputContract(store: () => Store, database: () => Database)
       expect((await texts(ref, 1_803))?.[6]).toBe('message 7')
     })
 
+    it('is not asked for by whoever has just stored it, once', async () => {
+      const { ref, epoch } = await threadOf(2)
+      await change(`update weft.messages set content = '"changed"' where OF`, ref)
+      const written = await read(ref, 2)
+      expect(written?.transcript).toEqual([
+        expect.objectContaining({ message_seq: 1, content: 'message 1' }),
+        expect.objectContaining({ message_seq: 2, content: 'message 2' }),
+      ])
+      // The next step's read goes on from there, as long as a batch tells of its run.
+      await store().engine.persist(batch(ref, epoch, [committed(3, 3)], { runs: [run(ref, RUN)] }))
+      await change(`update weft.messages set content = '"changed"' where OF`, ref)
+      expect(await texts(ref, 3)).toEqual(upTo(3))
+      expect(await texts(ref, 3)).toEqual(['changed', 'changed', 'changed'])
+    })
+
+    it('is the same whether it was written or read', async () => {
+      const { ref } = await threadOf(2)
+      const written = await read(ref, 2)
+      const reread = await storeOn(database()).conversation.modelInput(ref, { run_id: RUN, through: 2 })
+      expect(JSON.stringify(written)).toBe(JSON.stringify(reread))
+    })
+
+    it('is asked for where the store keeps something else than it was given', async () => {
+      const ref = freshRef()
+      const epoch = await loadEpoch(store(), ref)
+      await store().engine.persist(batch(ref, epoch, [committed(1, 1, 'a \0 in it')], { runs: [run(ref, RUN)] }))
+      expect(await texts(ref, 1)).toEqual(['a \ufffd in it'])
+    })
+
     it('gives each reader a list of its own', async () => {
       const { ref } = await threadOf(3)
       for (let n = 0; n < 2; n++) {
@@ -95,12 +125,16 @@ export function modelInputContract(store: () => Store, database: () => Database)
     it('does not remember a conversation with a hole, which a repair may fill', async () => {
       const { ref } = await threadOf(4)
       await change(`update weft.messages set tenant = 'aside' where OF and message_seq = 2`, ref)
-      expect(await numbers(ref, 4)).toEqual([1, 3, 4])
+      // Who has not written them does not know of them.
+      const reader = storeOn(database())
+      const numbers = async () =>
+        (await reader.conversation.modelInput(ref, { run_id: RUN, through: 4 }))?.transcript.map((row) => row.message_seq)
+      expect(await numbers()).toEqual([1, 3, 4])
       await change(
         `update weft.messages set tenant = '${ref.tenant}' where tenant = 'aside' and thread_id = '${ref.thread_id}'`,
         ref,
       )
-      expect(await numbers(ref, 4)).toEqual([1, 2, 3, 4])
+      expect(await numbers()).toEqual([1, 2, 3, 4])
     })
 
     it('is gone with its thread, and there for its fork', async () => {

@@ -1,0 +1,44 @@
+import { LRUCache } from 'lru-cache'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { RunRecord } from '../thread/records.ts'
+import { needsScrubbing } from './json-text.ts'
+import type { ModelInput, TranscriptRow } from './store.ts'
+import { TranscriptCache } from './transcript-cache.ts'
+
+/** A step begins right after what it reads was stored. Later, the store may have been set back to a backup meanwhile. */
+const LATELY_MS = 3_000
+const MOST_RUNS = 500
+
+/** What a transaction has added to a conversation, with the records of the runs that it touched. */
+export type Wrote = { messages: readonly TranscriptRow[]; records: readonly RunRecord[] }
+
+/**
+ * What model steps read, as this process knows it. The worker that stores a run's beginning mostly runs its first step
+ * too, and need not ask the store for what it has just put there.
+ */
+export class StepInputs {
+  readonly transcripts = new TranscriptCache()
+  readonly #records = new LRUCache<string, RunRecord>({ max: MOST_RUNS, ttl: LATELY_MS })
+
+  /** Only after the commit. What the store keeps otherwise than it was given is left for the store to say. */
+  wrote(ref: ThreadRef, { messages, records }: Wrote): void {
+    const running = records.filter(({ status }) => status === 'running')
+    if (needsScrubbing(JSON.stringify([messages, running]))) return
+    if (messages.length > 0) this.transcripts.append(ref, messages, LATELY_MS)
+    for (const record of running) this.#records.set(keyOf(ref, record.run_id), record)
+  }
+
+  /** A step's input where this process has just stored it, each time for one reader; else null. */
+  take(ref: ThreadRef, { run_id, through }: { run_id: string; through: number }): ModelInput | null {
+    const key = keyOf(ref, run_id)
+    const record = this.#records.get(key)
+    if (record === undefined) return null
+    this.#records.delete(key)
+    const transcript = this.transcripts.getLately(ref, through, LATELY_MS)
+    return transcript === null ? null : { record, transcript }
+  }
+}
+
+function keyOf({ tenant, thread_id }: ThreadRef, run_id: string): string {
+  return JSON.stringify([tenant, thread_id, run_id])
+}
