@@ -1,12 +1,27 @@
 import { expandBatch } from '../src/thread/batch.ts'
 import type { LogEvent } from '../src/thread/envelope.ts'
-import type { PersistResult, ThreadBatch } from '../src/thread/ports.ts'
+import type { PersistBatch, PersistResult, ThreadBatch } from '../src/thread/ports.ts'
 import type { ActivityDeps } from './deps.ts'
 
 /** Stores a batch in one transaction, then tells the live bus of its events. Throws StoreUnavailable. */
-export async function persist({ store, bus, observe, on_gap }: ActivityDeps, batch: ThreadBatch): Promise<PersistResult> {
+export async function persist(deps: ActivityDeps, batch: ThreadBatch): Promise<PersistResult> {
   const expanded = expandBatch(batch)
-  const { events, ...result } = await store.engine.persist(expanded)
+  return told(deps, batch, expanded, await deps.store.engine.persist(expanded))
+}
+
+/** The same for the first batch of a thread that is not there yet; null, and nothing is written, if it is. */
+export async function persistFirst(deps: ActivityDeps, batch: ThreadBatch): Promise<PersistResult | null> {
+  const expanded = expandBatch(batch)
+  const stored = await deps.store.engine.begin(expanded)
+  return stored === null ? null : told(deps, batch, expanded, stored)
+}
+
+function told(
+  { bus, observe, on_gap }: ActivityDeps,
+  batch: ThreadBatch,
+  expanded: PersistBatch,
+  { events, ...result }: Awaited<ReturnType<ActivityDeps['store']['engine']['persist']>>,
+): PersistResult {
   if (result.status === 'stored' && batch.events.length > 0) {
     const frame = { type: 'events' as const, thread_id: batch.thread_id, last_seq: result.last_seq }
     bus.publish(batch.tenant, events === undefined ? frame : { ...frame, events, commands: beginners(events, batch) })

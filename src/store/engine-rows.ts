@@ -5,7 +5,8 @@ import type { LoadInput } from '../thread/ports.ts'
 import type { LedgerEntry, Snapshot } from '../thread/state.ts'
 import type { Database } from './database.ts'
 import { toJsonText } from './json-text.ts'
-import { persist } from './persist.ts'
+import { ExpectedThreads } from './expected-threads.ts'
+import { begin, persist } from './persist.ts'
 import { StagedCache } from './staged-cache.ts'
 import type { Db } from './schema.ts'
 import type { StepInputs } from './step-inputs.ts'
@@ -13,10 +14,20 @@ import type { EngineRows } from './store.ts'
 
 export function engineRows(database: Database, inputs: StepInputs): EngineRows {
   const cache = new StagedCache()
+  const expected = new ExpectedThreads()
   return {
     load: (ref) => database.run((db) => load(db, ref, Date.now())),
     persist: async (batch) => {
       const { wrote, ...result } = await database.run((db) => persist(db, batch, Date.now(), cache))
+      if (wrote !== undefined) inputs.wrote(batch, wrote)
+      return result
+    },
+    expectNew: (ref) => expected.add(ref),
+    isExpectedNew: (ref) => expected.take(ref),
+    begin: async (batch) => {
+      const stored = await database.run((db) => begin(db, batch, Date.now(), cache))
+      if (stored === null) return null
+      const { wrote, ...result } = stored
       if (wrote !== undefined) inputs.wrote(batch, wrote)
       return result
     },

@@ -24,17 +24,20 @@ export type Writing = {
   records: RunRecord[]
 }
 
+/** Writes to a thread that is there, or only to one that is not, which it makes (see the migrations). */
+export type Writer = 'store_batch' | 'begin_thread'
+
 /**
- * Everything a batch implies, by one call of `weft.store_batch` (see the migrations). False, and nothing is written,
- * when the thread's log does not end right before these rows, or its row says that this batch must not be written.
+ * Everything a batch implies, by one call of a function. False, and nothing is written, when the thread's log does not
+ * end right before these rows, or its row says that this batch must not be written.
  */
-export async function writeBatch(db: Db, writing: Writing): Promise<boolean> {
+export async function writeBatch(db: Db, writing: Writing, writer: Writer = 'store_batch'): Promise<boolean> {
   const { batch, now, last_seq, rows, hashes } = writing
   const { runs, dispatches, ended } = runRows(writing)
   const { closed, opened } = ticketChanges(writing.resolved, writing.records)
   const after = last_seq - rows.length
   const { status, agent_id, active_run_id, message_count, queue_revision } = batch.summary
-  const done = await sql<{ written: boolean }>`select weft.store_batch(
+  const done = await sql<{ written: boolean }>`select ${sql.ref(`weft.${writer}`)}(
     ${batch.tenant}, ${batch.thread_id}, ${batch.epoch}, ${after}, ${last_seq}, ${now},
     ${status}, ${agent_id}, ${active_run_id}, ${message_count}, ${queue_revision}, ${batch.snapshot.parked},
     ${json(rows.map((row, index) => ({ ...row, hash: hashes[index] })))},

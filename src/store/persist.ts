@@ -4,7 +4,7 @@ import type { ThreadEvent } from '../thread/event.ts'
 import type { PersistBatch, PersistResult } from '../thread/ports.ts'
 import { eventHash, toEventRow, toStoredEvent } from './event-log.ts'
 import { needsScrubbing, scrubJson } from './json-text.ts'
-import { writeBatch, writeLedger } from './persist-write.ts'
+import { writeBatch, writeLedger, type Writer } from './persist-write.ts'
 import { readsStore, resolveEvents, resolveRuns } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
 import type { StagedCache } from './staged-cache.ts'
@@ -24,6 +24,11 @@ export async function persist(db: Db, batch: PersistBatch, now: number, cache: S
     if (stored !== null) return stored
   }
   return db.transaction().execute((tx) => persistLocked(tx, batch, now, cache))
+}
+
+/** The first batch of a thread that the store does not know; null, and nothing is written, where it does or must be asked. */
+export async function begin(db: Db, batch: PersistBatch, now: number, cache: StagedCache): Promise<Stored | null> {
+  return readsStore(batch, cache) ? null : write(db, batch, batch.events, now, cache, 'begin_thread')
 }
 
 /**
@@ -62,13 +67,21 @@ async function persistLocked(tx: Tx, batch: PersistBatch, now: number, cache: St
 }
 
 /** Null when these events do not follow on what is stored. */
-async function write(db: Db, batch: PersistBatch, fresh: ThreadEvent[], now: number, cache: StagedCache): Promise<Stored | null> {
+async function write(
+  db: Db,
+  batch: PersistBatch,
+  fresh: ThreadEvent[],
+  now: number,
+  cache: StagedCache,
+  writer?: Writer,
+): Promise<Stored | null> {
   const resolved = await resolveEvents(db, batch, fresh, cache)
   const records = await resolveRuns(db, batch, batch.runs, cache)
   const rows = resolved.map(({ event, lost }) => toEventRow(batch.thread_id, event, lost))
   const last_seq = fresh.at(-1)?.seq ?? 0
   const events = resolved.map(({ event }) => event)
-  const written = await writeBatch(db, { batch, now, last_seq, rows, hashes: fresh.map(eventHash), resolved: events, records })
+  const hashes = fresh.map(eventHash)
+  const written = await writeBatch(db, { batch, now, last_seq, rows, hashes, resolved: events, records }, writer)
   if (!written) return null
   const log = asStored(rows.map((one) => toStoredEvent(batch.thread_id, one)))
   return { status: 'stored', last_seq, events: log, wrote: { messages: events.flatMap(transcriptRow), records } }

@@ -295,6 +295,12 @@ export interface EngineRows {
   load(ref: LoadInput): Promise<Omit<Extract<LoadResult, { status: 'loaded' }>, 'settings'> | { status: 'deleted' }>
   /** One transaction; on `stored`, also returns the new events in their stored form, references resolved. */
   persist(batch: PersistBatch): Promise<PersistResult & { events?: LogEvent[] }>
+  /** A hint: a command under way in this process will make this thread, as far as is known. */
+  expectNew(ref: ThreadRef): void
+  /** Whether somebody has said so lately; only once. */
+  isExpectedNew(ref: ThreadRef): boolean
+  /** Makes a thread with its first batch; null, and nothing is written, where it is there or the store must be asked. */
+  begin(batch: PersistBatch): Promise<(PersistResult & { events?: LogEvent[] }) | null>
   /** Writes or replaces parts of an attempt's output; they become visible only through a persisted event. */
   stage(key: StagedKey, parts: { part: string; value: Json }[]): Promise<void>
   staged(key: StagedKey, part: string): Promise<Json | undefined>

@@ -41,6 +41,45 @@ it('loading hands out the settings; storing tells the bus of the events, and of 
   expect(here.frames).toHaveLength(1)
 })
 
+it('a thread that is expected begins with its first command, in one call, as one that is loaded first does', async () => {
+  const said = { messages: [{ role: 'user', content: 'hi' }], agent_id: 'default', mode: 'foreground', sent_at: 1_000 }
+  const input = { kind: 'command' as const, type: 'submit', raw: said, via: 'update' as const, delivery_id: 'd1' }
+  const begin = { inputs: [input], moment: { execution: { run_id: 'r', started_at: 1_000 }, now: 1_000 } }
+  const results = []
+  for (const expected of [true, false]) {
+    const calls: string[] = []
+    const noted = <T extends object>(name: string, method: T): T =>
+      new Proxy(method, {
+        apply: (target, self, args) => (calls.push(name), Reflect.apply(target as never, self, args)) as unknown,
+      })
+    const { engine } = store
+    const watched = {
+      ...store,
+      engine: {
+        ...engine,
+        load: noted('load', engine.load),
+        persist: noted('persist', engine.persist),
+        begin: noted('begin', engine.begin),
+      },
+    }
+    const here = await createWorld(watched, [])
+    const ref = { tenant: TENANT, thread_id: `begun-${here.ids.thread_id}` }
+    if (expected) store.engine.expectNew(ref)
+    calls.length = 0
+    const { begun, ...loaded } = (await here.activities.loadThread({ ...ref, begin })) as { begun?: string }
+    expect(calls).toEqual(expected ? ['begin'] : ['load', 'persist'])
+    expect(begun).toBeTypeOf('string')
+    expect(await store.threads.get(TENANT, ref.thread_id)).toMatchObject({ status: 'running', last_seq: 4 })
+    results.push(loaded)
+    // It is there now, so a guess that it is not is wrong, and costs nothing but a try.
+    store.engine.expectNew(ref)
+    calls.length = 0
+    expect(await here.activities.loadThread({ ...ref, begin })).toMatchObject({ last_seq: 4, epoch: 2 })
+    expect(calls.slice(0, 2)).toEqual(['begin', 'load'])
+  }
+  expect(results[0]).toEqual(results[1])
+})
+
 it('a run whose model object is gone from the configuration ends with a reason', async () => {
   const messages = [{ role: 'user' as const, content: 'hi' }]
   const before = await createWorld(store, messages, { config: { agents: [{ id: 'default', model: createScriptedModel() }] } })

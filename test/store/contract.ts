@@ -1,3 +1,4 @@
+import { beginContract } from './contract-begin.ts'
 import { conversationContract } from './contract-conversation.ts'
 import { keysContract } from './contract-keys.ts'
 import { expiryContract } from './contract-expiry.ts'
@@ -17,6 +18,7 @@ import type { Store } from '../../src/store/store.ts'
 export function storeContract(store: () => Store, database: () => Database): void {
   threadsContract(store)
   persistContract(store)
+  beginContract(store)
   refsContract(store)
   conversationContract(store)
   modelInputContract(store, database)

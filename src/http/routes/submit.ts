@@ -46,6 +46,7 @@ export function submitRoutes(): Route[] {
         // A refused start would leave an empty workflow behind.
         const row = body.thread_id === undefined ? undefined : await context.store.threads.get(context.tenant, thread_id)
         if (row === 'deleted') throw threadDeleted()
+        if (row == null) context.store.engine.expectNew(refOf(context, thread_id))
         const command = submitCommand({
           mode: 'foreground',
           agent_id,
