@@ -24,16 +24,17 @@ export type Measured = {
 
 export type Plan = {
   clients: readonly number[]
-  /** For each subject and number of clients in all. */
-  seconds: number
+  /** For each subject at a number of clients in all. */
+  seconds(clients: number): number
   rounds: number
+  /** How long each side is warmed up (s): a service is compared, and not its first seconds. */
+  warm_up: number
   /** The processes that work for each side; a Temporal server that both use stands in both. */
   processes: Record<Side, Processes>
   signal: AbortSignal
   report(line: string): void
 }
 
-const WARM_UP_MS = 1_000
 const WARM_UP_CLIENTS = 8
 
 /**
@@ -53,10 +54,10 @@ export async function measure(subjects: Record<Side, Record<Kind, Subject>>, pla
   }
 
   plan.report('warming up')
-  for (const side of SIDES) await slice({ kind: 'new_thread', side, clients: WARM_UP_CLIENTS }, WARM_UP_MS)
+  for (const side of SIDES) await slice({ kind: 'new_thread', side, clients: WARM_UP_CLIENTS }, plan.warm_up * 1_000)
   await interleave(cells, { rounds, signal }, async (cell, round) => {
     if (cell === (round % 2 === 0 ? cells[0] : cells.at(-1))) plan.report(`round ${String(round + 1)} of ${String(rounds)}`)
-    const done = await slice(cell, (plan.seconds * 1_000) / rounds)
+    const done = await slice(cell, (plan.seconds(cell.clients) * 1_000) / rounds)
     cell.turns.push(...done.turns)
     cell.runs += done.runs
     addCpu(cell.cpu, done.cpu)

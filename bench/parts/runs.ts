@@ -7,7 +7,8 @@
 // model step and the streams; the floor pays for what nobody can do without.
 //
 // Fair: both sides share the server and the machine and take turns, slice by slice, in both orders; the client's time
-// counts on both sides; conversations are equally long. Not equal, and against Weft: the floor has no HTTP between.
+// counts on both sides; conversations are equally long, and so is the warming up. Not equal, and against Weft: the floor
+// has no HTTP between.
 // Every timed run is looked up afterwards: its record, its log without gaps, its two messages; the floor's by its rows.
 import { createBareSubjects } from '../bare/subjects.ts'
 import { startBareWorker } from '../bare/worker.ts'
@@ -19,6 +20,9 @@ import { measure } from './runs-measure.ts'
 import { summary, table } from './runs-report.ts'
 
 const SECONDS = { normal: 6, short: 0.8 }
+/** One client alone has few turns in so short a time. */
+const SECONDS_ALONE = { normal: 6, short: 2 }
+const WARM_UP = { normal: 8, short: 3 }
 const ROUNDS = { normal: 4, short: 2 }
 const CLIENTS = { normal: [1, 8, 32, 128], short: [1, 8, 32] }
 const WARM_TURNS = 10
@@ -47,8 +51,9 @@ async function measureRuns(context: Context): Promise<Outcome> {
     },
     {
       clients: CLIENTS[kind],
-      seconds: context.seconds ?? SECONDS[kind],
+      seconds: (clients) => context.seconds ?? (clients === 1 ? SECONDS_ALONE : SECONDS)[kind],
       rounds: ROUNDS[kind],
+      warm_up: WARM_UP[kind],
       processes: { bare: { temporal: server, worker: worker.pid }, weft: { temporal: server, worker: processes['worker'] ?? 0 } },
       signal: context.signal,
       report: context.report,
