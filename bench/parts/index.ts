@@ -1,4 +1,5 @@
 import type { Part } from '../part.ts'
+import { apart } from './apart.ts'
 import { commands } from './commands.ts'
 import { growth } from './growth.ts'
 import { long } from './long.ts'
@@ -8,4 +9,4 @@ import { runs } from './runs.ts'
 import { untuned } from './untuned.ts'
 
 /** All parts, in the order in which they are measured. The first is what is measured where nothing is said. */
-export const PARTS: readonly Part[] = [runs, commands, reads, growth, long, memory, untuned]
+export const PARTS: readonly Part[] = [runs, apart, commands, reads, growth, long, memory, untuned]

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { childrenOf } from '../../test/support/postgres.ts'
 
 /** Processes by name, each by its number. */
 export type Processes = Record<string, number>
@@ -10,12 +11,22 @@ let tick_ms: number | null = null
 
 /** CPU time of a process with all its threads since it began, in ms (the kernel counts in steps of 10); NaN without /proc. */
 export function cpuMs(pid: number): number {
+  return ticks(pid, 11)
+}
+
+/** The same with its children, those that have ended too. */
+export function familyCpuMs(pid: number): number {
+  return [...childrenOf(pid)].reduce((sum, child) => sum + cpuMs(child), cpuMs(pid) + ticks(pid, 13))
+}
+
+/** Two fields of the kernel's line, user's and system's time, from this one on after the name. */
+function ticks(pid: number, from: number): number {
   try {
     const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
     // The name in parentheses may hold spaces; utime and stime are the 14th and 15th field.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
     tick_ms ??= 1_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
-    return (Number(fields[11]) + Number(fields[12])) * tick_ms
+    return (Number(fields[from]) + Number(fields[from + 1])) * tick_ms
   } catch {
     return NaN
   }

@@ -24,6 +24,11 @@ export class Slot {
     this.#launch()
   }
 
+  /** Of the process of now, if there is one. */
+  get pid(): number | undefined {
+    return this.#current?.child.pid
+  }
+
   get up(): boolean {
     return this.#up
   }

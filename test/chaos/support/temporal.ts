@@ -12,6 +12,7 @@ const START_MS = 60_000
 /** A real Temporal server with a database file, which can be killed and started again on the same port and file. */
 export type KillableTemporal = {
   address: string
+  pid(): number | undefined
   kill(): Promise<void>
   start(): Promise<void>
   remove(): Promise<void>
@@ -42,6 +43,7 @@ export async function startKillableTemporal(): Promise<KillableTemporal> {
   await start()
   return {
     address: `127.0.0.1:${String(port)}`,
+    pid: () => server?.pid,
     kill,
     start,
     async remove() {
