@@ -20,7 +20,7 @@ export function sendCommandsByCore({ workflowService, callContextStorage }: Conn
       const call = { rpc: name, req: Buffer.from(request), retry: false, metadata: {}, timeout }
       native.clientSendWorkflowServiceRequest(client, call).then(
         (answer) => done(null, answer),
-        (error: Error) => done(error),
+        (error: Error & { details?: string }) => done(Object.assign(error, { details: error.details || error.message })),
       )
     },
     false,

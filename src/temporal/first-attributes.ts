@@ -35,6 +35,8 @@ const INVALID_ARGUMENT = 3
 /** Whether a start was refused because of what was given here: removed meanwhile, or not known everywhere yet. */
 export function refusesAttributes(error: unknown): boolean {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
-    if (isGrpcServiceError(cause) && cause.code === INVALID_ARGUMENT) return /search ?attribute/i.test(cause.details)
+    // Of a start that comes with an update, the server's words stand in the message and not in the details.
+    if (isGrpcServiceError(cause) && cause.code === INVALID_ARGUMENT)
+      return /search ?attribute/i.test(`${cause.details} ${cause.message}`)
   return false
 }

@@ -17,6 +17,7 @@ import { createInProcessBus } from '../../src/live/in-process.ts'
 import { createStore } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createGateway } from '../../src/temporal/client-gateway.ts'
+import { sendCommandsByCore } from '../../src/temporal/core-commands.ts'
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../src/temporal/embedded/embedded.ts'
 import type { ThreadGateway } from '../../src/temporal/gateway.ts'
 import { createReconciler } from '../../src/temporal/reconciler.ts'
@@ -74,12 +75,15 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   if (options.store === undefined) await store.migrate()
   const bus = createInProcessBus()
   const connection = await Connection.connect({ address: options.address, interceptors: retriesOfCalls() })
+  // As the program does it beside its own server.
+  const core = await NativeConnection.connect({ address: options.address })
+  sendCommandsByCore(connection, core)
   const client = new Client({ connection })
   const task_queue = options.task_queue ?? 'weft'
   const known = options.settings?.search_attributes !== false
   const attributes = { search_attributes: known, tenant_attribute: known }
   const gateway = createGateway({ client, timeout_ms: options.timeout_ms ?? 10_000, task_queue, attributes })
-  const engine = new Engine({ ...options, task_queue }, store, bus, client, gateway)
+  const engine = new Engine({ ...options, task_queue }, store, bus, client, gateway, core)
   await engine.startWorker()
   return engine
 }
@@ -90,6 +94,7 @@ export class Engine {
   readonly client: Client
   readonly gateway: ThreadGateway
   readonly #options: EngineOptions & { task_queue: string }
+  readonly #core: NativeConnection
   #worker: { worker: Worker; running: Promise<void>; connection: NativeConnection } | null = null
 
   constructor(
@@ -98,8 +103,10 @@ export class Engine {
     bus: LiveBus,
     client: Client,
     gateway: ThreadGateway,
+    core: NativeConnection,
   ) {
     this.#options = options
+    this.#core = core
     this.store = store
     this.bus = bus
     this.client = client
@@ -158,6 +165,7 @@ export class Engine {
     await this.stopWorker()
     await this.bus.close()
     await this.client.connection.close()
+    await this.#core.close()
     try {
       if (this.#options.broken_logs !== true) await checkStore(this.store)
     } finally {

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js'
 import { Connection, isGrpcServiceError } from '@temporalio/client'
 import { NativeConnection } from '@temporalio/worker'
@@ -72,6 +73,13 @@ test('a command that is not answered ends with its deadline', async () => {
   const { code } = await ask('ExecuteMultiOperation', () => connection.workflowService.executeMultiOperation({}))
   expect([status.CANCELLED, status.DEADLINE_EXCEEDED]).toContain(code)
   expect(performance.now() - began).toBeLessThan(10_000)
+})
+
+test('it is the same core that the workers have', () => {
+  const require = createRequire(import.meta.url)
+  const { dependencies } = require('@temporalio/worker/package.json') as { dependencies: Record<string, string> }
+  const { version } = require('@temporalio/core-bridge/package.json') as { version: string }
+  expect(dependencies['@temporalio/core-bridge']).toBe(version)
 })
 
 test('everything else goes out as before', async () => {

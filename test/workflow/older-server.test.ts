@@ -9,7 +9,7 @@ import { searchAttributes } from '../../src/program/connection.ts'
 import { SEARCH_ATTRIBUTES, serverArguments } from '../../src/temporal/embedded/arguments.ts'
 import { startEmbeddedTemporal } from '../../src/temporal/embedded/embedded.ts'
 import { claimPort } from '../../src/temporal/embedded/ports.ts'
-import { eventually } from '../support/engine.ts'
+import { eventually, startEngine } from '../support/engine.ts'
 import { temporalCli } from '../support/temporal-cli.ts'
 
 async function ask<T>(address: string, work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -33,6 +33,13 @@ test('a server with files of a version that knew fewer search attributes gets th
       const known = () => ask(`127.0.0.1:${String(port)}`, (connection) => searchAttributes(connection, 'default'))
       const before = await eventually(() => known().then((all) => (all.search_attributes ? all : undefined), () => undefined)) // prettier-ignore
       expect(before).toEqual({ search_attributes: true, tenant_attribute: false })
+      // Whoever thinks that it knows them all sends a start that is refused, and then one without.
+      const engine = await startEngine({ address: `127.0.0.1:${String(port)}`, cli, settings: { tenant_attribute: false } })
+      try {
+        expect((await engine.run(await engine.say('older', 'hi', { agent_id: 'default' }))).status).toBe('done')
+      } finally {
+        await engine.close()
+      }
     } finally {
       const ended = once(server, 'exit')
       server.kill('SIGTERM')
