@@ -15,9 +15,9 @@ const WITHIN_MS = 800
  * writes the same once more. Throws StoreUnavailable.
  */
 export async function loadThread(deps: ActivityDeps, { begin, ...ref }: LoadInput & { begin?: Begin }): Promise<LoadResult> {
+  const began = performance.now()
   const fresh = begin === undefined ? null : await beginNew(deps, ref, begin)
   if (fresh !== null) return fresh
-  const began = performance.now()
   const stored = await deps.store.engine.load(ref)
   if (stored.status === 'deleted') return stored
   const loaded = { ...stored, settings: deps.settings }
@@ -33,13 +33,15 @@ export async function loadThread(deps: ActivityDeps, { begin, ...ref }: LoadInpu
   return result?.status === 'stored' ? { ...loaded, begun: markOf(batch) } : loaded
 }
 
-/** A thread that its first command makes is not there to be loaded: its row comes with its first batch. */
+/**
+ * A thread that its first command makes is not there to be loaded: its row comes with its first batch. Null where it is
+ * there. Throws StoreUnavailable: then nobody knows what has become of it, and the patient way finds out.
+ */
 async function beginNew(deps: ActivityDeps, ref: LoadInput, begin: Begin): Promise<LoadResult | null> {
   if (!deps.store.engine.isExpectedNew(ref)) return null
   const epoch = (ref.epoch ?? 0) + 1
   const fresh = { status: 'loaded' as const, epoch, last_seq: 0, snapshot: null, ledger: [], settings: deps.settings }
   const batch = firstBatch(ref, fresh, begin)
-  // Where it fails, loading says what has become of it.
-  const result = batch === null ? null : await persistFirst(deps, batch).catch(() => null)
+  const result = batch === null ? null : await persistFirst(deps, batch)
   return batch !== null && result?.status === 'stored' ? { ...fresh, begun: markOf(batch) } : null
 }

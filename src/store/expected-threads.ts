@@ -7,7 +7,11 @@ const KEPT_MS = 5_000
 
 /** Threads that the commands under way in this process will make. A guess that is wrong costs one statement. */
 export class ExpectedThreads {
-  readonly #keys = new LRUCache<string, true>({ max: MOST, ttl: KEPT_MS })
+  readonly #keys: LRUCache<string, true>
+
+  constructor(kept_ms = KEPT_MS) {
+    this.#keys = new LRUCache({ max: MOST, ttl: kept_ms })
+  }
 
   add({ tenant, thread_id }: ThreadRef): void {
     this.#keys.set(`${tenant}/${thread_id}`, true)
@@ -15,6 +19,8 @@ export class ExpectedThreads {
 
   /** Whether it is expected; only once. */
   take({ tenant, thread_id }: ThreadRef): boolean {
-    return this.#keys.delete(`${tenant}/${thread_id}`)
+    const key = `${tenant}/${thread_id}`
+    // Taking away what is too old would say that it was there.
+    return this.#keys.has(key) && this.#keys.delete(key)
   }
 }

@@ -53,7 +53,7 @@ export async function createStore(options: StoreOptions): Promise<Store> {
 export function storeOn(database: Database): Store {
   const inputs = new StepInputs()
   return {
-    threads: threadRows(database),
+    threads: threadRows(database, inputs),
     conversation: conversationRows(database, inputs),
     engine: engineRows(database, inputs),
     agents: agentVersionRows(database),

@@ -28,7 +28,8 @@ export async function persist(db: Db, batch: PersistBatch, now: number, cache: S
 
 /** The first batch of a thread that the store does not know; null, and nothing is written, where it does or must be asked. */
 export async function begin(db: Db, batch: PersistBatch, now: number, cache: StagedCache): Promise<Stored | null> {
-  return readsStore(batch, cache) ? null : write(db, batch, batch.events, now, cache, 'begin_thread')
+  const isPlain = batch.events.length > 0 && !readsStore(batch, cache)
+  return isPlain ? write(db, batch, batch.events, now, cache, 'begin_thread') : null
 }
 
 /**

@@ -7,7 +7,9 @@ import { TranscriptCache } from './transcript-cache.ts'
 
 /** A step begins right after what it reads was stored. Later, the store may have been set back to a backup meanwhile. */
 const LATELY_MS = 3_000
-const MOST_RUNS = 500
+/** In UTF-16 units, of all records together. */
+const MOST = 4 * 1_048_576
+const MOST_OF_ONE = 262_144
 
 /** What a transaction has added to a conversation, with the records of the runs that it touched. */
 export type Wrote = { messages: readonly TranscriptRow[]; records: readonly RunRecord[] }
@@ -18,27 +20,38 @@ export type Wrote = { messages: readonly TranscriptRow[]; records: readonly RunR
  */
 export class StepInputs {
   readonly transcripts = new TranscriptCache()
-  readonly #records = new LRUCache<string, RunRecord>({ max: MOST_RUNS, ttl: LATELY_MS })
+  /** Of each thread the run that was told of last. */
+  readonly #records = new LRUCache<string, RunRecord>({
+    maxSize: MOST,
+    maxEntrySize: MOST_OF_ONE,
+    ttl: LATELY_MS,
+    sizeCalculation: (record) => JSON.stringify(record).length,
+  })
 
   /** Only after the commit. What the store keeps otherwise than it was given is left for the store to say. */
   wrote(ref: ThreadRef, { messages, records }: Wrote): void {
     const running = records.filter(({ status }) => status === 'running')
     if (needsScrubbing(JSON.stringify([messages, running]))) return
     if (messages.length > 0) this.transcripts.append(ref, messages, LATELY_MS)
-    for (const record of running) this.#records.set(keyOf(ref, record.run_id), record)
+    for (const record of running) this.#records.set(keyOf(ref), record)
+  }
+
+  /** It was deleted. */
+  forget(ref: ThreadRef): void {
+    this.transcripts.drop(ref)
+    this.#records.delete(keyOf(ref))
   }
 
   /** A step's input where this process has just stored it, each time for one reader; else null. */
   take(ref: ThreadRef, { run_id, through }: { run_id: string; through: number }): ModelInput | null {
-    const key = keyOf(ref, run_id)
-    const record = this.#records.get(key)
-    if (record === undefined) return null
-    this.#records.delete(key)
+    const record = this.#records.get(keyOf(ref))
+    if (record?.run_id !== run_id) return null
+    this.#records.delete(keyOf(ref))
     const transcript = this.transcripts.getLately(ref, through, LATELY_MS)
     return transcript === null ? null : { record, transcript }
   }
 }
 
-function keyOf({ tenant, thread_id }: ThreadRef, run_id: string): string {
-  return JSON.stringify([tenant, thread_id, run_id])
+function keyOf({ tenant, thread_id }: ThreadRef): string {
+  return `${tenant}/${thread_id}`
 }

@@ -5,6 +5,7 @@ import { expire, listExpired } from './expiry.ts'
 import { forkThread } from './fork.ts'
 import { readPage } from './page.ts'
 import type { Tables, Tx } from './schema.ts'
+import type { StepInputs } from './step-inputs.ts'
 import type { Page, PageRequest, ThreadFilter, ThreadRow, ThreadRows } from './store.ts'
 import { createThread, THREAD_COLUMNS } from './thread-create.ts'
 import { deleteThread, patchThread } from './thread-tree.ts'
@@ -12,7 +13,7 @@ import { deleteThread, patchThread } from './thread-tree.ts'
 /** Every request asks for its thread: as text, since building a query of twenty columns takes half as long as its answer. */
 const COLUMNS = sql.raw(THREAD_COLUMNS.join(', '))
 
-export function threadRows(database: Database): ThreadRows {
+export function threadRows(database: Database, inputs: StepInputs): ThreadRows {
   return {
     create: (tenant, thread) => database.transaction((tx) => createThread(tx, tenant, thread)),
     fork: (tenant, source, at, thread) => database.transaction((tx) => forkThread(tx, tenant, { source, at, thread })),
@@ -32,7 +33,11 @@ export function threadRows(database: Database): ThreadRows {
         if (status !== 'patched') return status
         return await readThread(tx, tenant, id)
       }),
-    delete: (tenant, id, children) => database.long((tx) => deleteThread(tx, tenant, id, children)),
+    delete: async (tenant, id, children) => {
+      const result = await database.long((tx) => deleteThread(tx, tenant, id, children))
+      if (result.status === 'deleted') for (const thread_id of result.ids) inputs.forget({ tenant, thread_id })
+      return result
+    },
     listUnforgotten: async (limit) =>
       (
         await database.run((db) =>

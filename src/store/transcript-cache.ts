@@ -15,9 +15,9 @@ const KEPT_MS = 10 * 60_000
 type Kept = { rows: readonly TranscriptRow[]; size: number; seen_at: number }
 
 /**
- * Conversations as this process has read them for its model steps. Committed messages never change, so the next step
- * needs only what has come since. Not so in a store that was set back to a backup and has gone on from there, nor after
- * a deletion: whoever takes rows from here compares the last of them with the store's first.
+ * Conversations as this process has read or stored them. Committed messages never change, so the next step needs only
+ * what has come since. Not so in a store that was set back to a backup and has gone on from there, nor after a deletion:
+ * whoever takes rows from here compares the last of them with the store's first, or wants them seen in the store lately.
  */
 export class TranscriptCache {
   readonly #kept = new LRUCache<string, Kept>({
@@ -25,7 +25,7 @@ export class TranscriptCache {
     maxEntrySize: MOST_OF_ONE,
     sizeCalculation: ({ size }) => size,
     ttl: KEPT_MS,
-    // Counted from when all of it was read.
+    // Counted from when all of it was read or stored.
     noUpdateTTL: true,
   })
 
@@ -58,7 +58,9 @@ export class TranscriptCache {
     const before = (rows[0]?.message_seq ?? 0) - 1
     const known = this.#kept.get(keyOf(ref))
     const lately = known !== undefined && performance.now() - known.seen_at <= within_ms
-    const fits = before === 0 ? known === undefined : lately && known.rows.length === before
+    // These numbers were given out anew, so that what is known by them is gone.
+    if (known !== undefined && known.rows.length > before) return this.drop(ref)
+    const fits = before === 0 || (lately && known.rows.length === before)
     if (fits && rows.at(-1)?.message_seq === before + rows.length) this.#keep(ref, known, [...(known?.rows ?? []), ...rows])
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Store } from '../../src/store/store.ts'
+import { StoreUnavailable, type Store } from '../../src/store/store.ts'
 import type { ThreadEvent } from '../../src/thread/event.ts'
 import { emptyThread, toSnapshot } from '../../src/thread/state-init.ts'
 import { createScriptedModel } from '../../src/agent/scripted-model.ts'
@@ -78,6 +78,25 @@ it('a thread that is expected begins with its first command, in one call, as one
     expect(calls.slice(0, 2)).toEqual(['begin', 'load'])
   }
   expect(results[0]).toEqual(results[1])
+})
+
+it('a thread of which nobody knows whether it has begun is not loaded in the same breath', async () => {
+  const calls: string[] = []
+  const { load } = store.engine
+  const engine: Store['engine'] = {
+    ...store.engine,
+    load: (ref) => (calls.push('load'), load(ref)),
+    begin: () => (calls.push('begin'), Promise.reject(new StoreUnavailable('away'))),
+  }
+  const here = await createWorld({ ...store, engine }, [])
+  calls.length = 0
+  const ref = { tenant: TENANT, thread_id: `unknown-${here.ids.thread_id}` }
+  store.engine.expectNew(ref)
+  const raw = { messages: [{ role: 'user', content: 'hi' }], agent_id: 'default', mode: 'foreground' }
+  const input = { kind: 'command' as const, type: 'submit', raw, via: 'update' as const, delivery_id: 'd1' }
+  const begin = { inputs: [input], moment: { execution: { run_id: 'r', started_at: 1_000 }, now: 1_000 } }
+  await expect(here.activities.loadThread({ ...ref, begin })).rejects.toThrow('away')
+  expect(calls).toEqual(['begin'])
 })
 
 it('a run whose model object is gone from the configuration ends with a reason', async () => {

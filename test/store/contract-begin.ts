@@ -63,6 +63,12 @@ export function beginContract(store: () => Store): void {
       expect(await store().threads.get(ref.tenant, ref.thread_id)).toBeNull()
     })
 
+    it('leaves a first command that led to nothing to the longer way, which notes its answer alone', async () => {
+      const ref = freshRef()
+      expect(await store().engine.begin({ ...first(ref), events: [], last_seq: 0, runs: [] })).toBeNull()
+      expect(await store().threads.get(ref.tenant, ref.thread_id)).toBeNull()
+    })
+
     it('is expected by whoever was told of it, once', () => {
       const [ref, other] = [freshRef(), freshRef()]
       store().engine.expectNew(ref)

@@ -74,6 +74,15 @@ export function modelInputContract(store: () => Store, database: () => Database)
       expect(await texts(ref, 3)).toEqual(['changed', 'changed', 'changed'])
     })
 
+    it('is not what was stored before under the same numbers', async () => {
+      const { ref, epoch } = await threadOf(6)
+      await change(`delete from weft.messages where OF and message_seq > 3`, ref)
+      await change(`delete from weft.events where OF and seq > 3`, ref)
+      await database().run((db) => sql`update weft.threads set last_seq = 3 where id = ${ref.thread_id}`.execute(db))
+      await store().engine.persist(batch(ref, epoch, [committed(4, 4, 'other 4')], { runs: [run(ref, RUN)] }))
+      expect(await texts(ref, 4)).toEqual([...upTo(3), 'other 4'])
+    })
+
     it('is the same whether it was written or read', async () => {
       const { ref } = await threadOf(2)
       const written = await read(ref, 2)
@@ -149,6 +158,7 @@ export function modelInputContract(store: () => Store, database: () => Database)
       expect(await texts(fork, 3)).toEqual(upTo(3))
       await store().engine.persist(batch(fork, epoch, [committed(3, 4, 'its own')]))
       expect(await texts(fork, 4)).toEqual([...upTo(3), 'its own'])
+      await store().engine.persist(batch(ref, 1, [committed(5, 5)], { runs: [run(ref, RUN)] }))
       await store().threads.delete(ref.tenant, ref.thread_id, 'detach')
       expect(await read(ref, 4)).toBeNull()
       expect(await texts(fork, 4)).toEqual([...upTo(3), 'its own'])

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Runtime } from '@temporalio/worker'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startEngine, startTemporal, eventually, type Engine } from '../support/engine.ts'
 import { checkLog } from '../support/check-log.ts'
 
@@ -37,8 +38,9 @@ describe('a run', () => {
     checkLog(await engine.log(thread))
   })
 
-  test('costs the engine so many tasks and events', async () => {
+  test.each([false, true])('costs the engine so many tasks and events (expected: %s)', async (expected) => {
     const thread = newThread()
+    if (expected) engine.store.engine.expectNew(engine.ref(thread))
     const handle = engine.client.workflow.getHandle(`default/${thread}`)
     const counts = () =>
       eventually(async () => {
@@ -54,6 +56,17 @@ describe('a run', () => {
     expect(await counts()).toEqual({ tasks: 2, markers: 2, upserts: 1 })
     await engine.run(await engine.say(thread, 'and again', { agent_id: 'default' }))
     expect(await counts()).toEqual({ tasks: 4, markers: 4, upserts: 3 })
+    expect(engine.store.engine.isExpectedNew(engine.ref(thread))).toBe(false)
+  })
+
+  test('makes the SDK take no note of each step of its work', async () => {
+    const noted = vi.spyOn(Runtime.instance().logger, 'trace')
+    try {
+      await engine.run(await engine.say(newThread(), 'hello'))
+      expect(noted).not.toHaveBeenCalled()
+    } finally {
+      noted.mockRestore()
+    }
   })
 
   test('goes through tools side by side and a loop of steps', async () => {

@@ -1,5 +1,5 @@
--- The first batch of a thread that a command makes: its row and what follows from it in one call. False, and nothing is
--- written, where the thread is there already; then it is loaded as any other (weft.load_thread).
+-- The first batch of a thread that a command makes, numbered from 1 on: its row and what follows from it in one call.
+-- False, and nothing is written, where the thread is there already; then it is loaded as any other (weft.load_thread).
 create function weft.begin_thread(
   of_tenant text, of_thread text, new_epoch bigint, after_seq bigint, new_seq bigint, now_ms bigint,
   new_status text, new_agent text, new_active_run text, new_message_count bigint, new_queue_revision bigint, new_parked boolean,
