@@ -3,6 +3,7 @@ import type { Decider } from '../thread/event.ts'
 import { isObject, type JsonObject } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
+import type { LedgerEntry } from '../thread/state.ts'
 import type { Answer, Rejection, RejectionCode, Reply } from '../thread/reply.ts'
 import { isKnown } from '../auth/principal.ts'
 import { noteFacts } from '../log/facts.ts'
@@ -22,6 +23,8 @@ export type SendOptions = {
   delivery_id?: string | undefined
   /** The store did not know the thread a moment ago, so it has nothing that the thread could have forgotten. */
   new_thread?: boolean
+  /** What the store had a moment ago of an earlier command with this key (null: nothing); without it, it is asked. */
+  earlier?: LedgerEntry | null | undefined
 }
 export type Sent<T> = { outcome: T; event_seq: number; replayed: boolean }
 
@@ -88,12 +91,12 @@ async function knownAnswer(
   context: HttpContext,
   ref: ThreadRef,
   command: Command,
-  { route, key }: SendOptions,
+  { route, key, earlier }: SendOptions,
 ): Promise<Sent<JsonObject> | null> {
   const taken = await takenMessageIds(context, ref, command)
   const named = key !== null || command.command_id !== undefined || taken.length > 0
   const id = named ? repeatId(ref.tenant, route, key, command) : null
-  const before = id === null ? null : await context.store.engine.findCommand(ref, id)
+  const before = id === null ? null : earlier === undefined ? await context.store.engine.findCommand(ref, id) : earlier
   if (before !== null) {
     if (before.body_hash === bodyHash(command)) return { ...accepted(before.reply), replayed: true }
     throw usedBefore(command, key)

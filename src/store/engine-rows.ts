@@ -75,6 +75,21 @@ export function engineRows(database: Database, inputs: StepInputs): EngineRows {
       )
       return row ?? null
     },
+    lookUp: async ({ tenant, thread_id }, command_id) => {
+      const { rows } = await database.run((db) =>
+        sql<{ deleted: boolean; command: LedgerEntry | null }>`
+          select t.deleted_at is not null as deleted, (
+            select row_to_json(k) from (
+              select c.command_id, c.body_hash, c.at, c.reply from weft.commands c
+              where c.tenant = t.tenant and c.thread_id = t.id and c.command_id = ${command_id}
+            ) k
+          ) as command
+          from weft.threads t where t.tenant = ${tenant} and t.id = ${thread_id}`.execute(db),
+      )
+      const [row] = rows
+      if (row === undefined) return { thread: null, command: null }
+      return { thread: row.deleted ? 'deleted' : 'there', command: row.command }
+    },
     sharedState: async (ref) => {
       const { rows } = await database.run((db) =>
         sql<{ shared: JsonObject | null }>`

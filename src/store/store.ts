@@ -290,6 +290,8 @@ export interface ConversationRows extends ExportReads {
 export type StagedKey = ThreadRef & { run_id: string; step: number; attempt: number }
 
 /** What the workflow's own activities need. */
+export type LookedUp = { thread: 'there' | 'deleted' | null; command: LedgerEntry | null }
+
 export interface EngineRows {
   /** See LoadResult; `settings` is the caller's to add. */
   load(ref: LoadInput): Promise<Omit<Extract<LoadResult, { status: 'loaded' }>, 'settings'> | { status: 'deleted' }>
@@ -306,6 +308,8 @@ export interface EngineRows {
   staged(key: StagedKey, part: string): Promise<Json | undefined>
   /** A command's stored answer, however old (within retention). */
   findCommand(ref: ThreadRef, command_id: string): Promise<LedgerEntry | null>
+  /** Whether the thread is there (null: it never was), and what `findCommand` gives, in one statement. */
+  lookUp(ref: ThreadRef, command_id: string | null): Promise<LookedUp>
   /** What tools keep for the thread, as of the last stored event; empty where nothing is kept. */
   sharedState(ref: ThreadRef): Promise<JsonObject>
 }

@@ -48,6 +48,21 @@ export function persistContract(store: () => Store): void {
       expect(await store().engine.findCommand(ref, 'none')).toBeNull()
     })
 
+    it('says in one statement whether a thread is there and what became of a command', async () => {
+      const ref = freshRef()
+      const { engine, threads } = store()
+      expect(await engine.lookUp(ref, 'c1')).toEqual({ thread: null, command: null })
+      const entry = ledgerEntry('c1', 1_000)
+      await engine.persist(batch(ref, await loadEpoch(store(), ref), [parked(1)], { ledger: [entry] }))
+      expect(await engine.lookUp(ref, 'c1')).toEqual({ thread: 'there', command: entry })
+      expect(await engine.lookUp(ref, 'c1')).toEqual({ thread: 'there', command: await engine.findCommand(ref, 'c1') })
+      expect(await engine.lookUp(ref, 'c2')).toEqual({ thread: 'there', command: null })
+      expect(await engine.lookUp(ref, null)).toEqual({ thread: 'there', command: null })
+      expect(await engine.lookUp({ ...ref, tenant: 'other' }, 'c1')).toEqual({ thread: null, command: null })
+      await threads.delete(ref.tenant, ref.thread_id, 'detach')
+      expect(await engine.lookUp(ref, 'c1')).toEqual({ thread: 'deleted', command: null })
+    })
+
     it('puts what waits into the snapshot as it comes', async () => {
       const ref = freshRef()
       const epoch = await loadEpoch(store(), ref)

@@ -1,6 +1,8 @@
+import type { LookedUp } from '../../store/store.ts'
 import type { SubmitCommand } from '../../thread/command.ts'
+import type { ThreadRef } from '../../thread/ports.ts'
 import { sendCommand, submitCommand, SUBMIT_REFUSALS, type Sent, type Submitted } from '../commands.ts'
-import { bodyHash, idempotencyKey, newThreadId, repeatId } from '../idempotency.ts'
+import { bodyHash, idempotencyKey, keyedId, newThreadId, repeatId } from '../idempotency.ts'
 import { checkAgent, refOf, threadDeleted } from '../lookup.ts'
 import type { HttpContext } from '../options.ts'
 import { presentRun } from '../present.ts'
@@ -43,10 +45,12 @@ export function submitRoutes(): Route[] {
         checkSizes(messages, { metadata, overrides })
         const key = idempotencyKey(headers)
         const thread_id = body.thread_id ?? newThreadId(context.tenant, ROUTE, key)
-        // A refused start would leave an empty workflow behind.
-        const row = body.thread_id === undefined ? undefined : await context.store.threads.get(context.tenant, thread_id)
-        if (row === 'deleted') throw threadDeleted()
-        if (row == null) context.store.engine.expectNew(refOf(context, thread_id))
+        const ref = refOf(context, thread_id)
+        // A refused start would leave an empty workflow behind. Nobody has had an id that was only just made up.
+        const found = body.thread_id === undefined && key === null ? UNKNOWN : await lookUp(context, ref, key)
+        if (found.thread === 'deleted') throw threadDeleted()
+        const new_thread = found.thread === null
+        if (new_thread) context.store.engine.expectNew(ref)
         const command = submitCommand({
           mode: 'foreground',
           agent_id,
@@ -60,12 +64,13 @@ export function submitRoutes(): Route[] {
         const inbox = listen(context, thread_id, gone)
         try {
           const send = (delivery_id?: string): Promise<Sent<Submitted>> =>
-            sendCommand(context, refOf(context, thread_id), command, {
+            sendCommand(context, ref, command, {
               route: ROUTE,
               key,
               gone,
               delivery_id,
-              new_thread: row === null,
+              new_thread,
+              ...(key === null ? {} : { earlier: found.command }),
             })
           const begun = streams
             ? await beginRun(context, causeOf(context, thread_id, key, command), gone, send)
@@ -91,6 +96,12 @@ export function submitRoutes(): Route[] {
       },
     }),
   ]
+}
+
+const UNKNOWN: LookedUp = { thread: null, command: null }
+
+function lookUp({ store, tenant }: HttpContext, ref: ThreadRef, key: string | null): Promise<LookedUp> {
+  return store.engine.lookUp(ref, key === null ? null : keyedId(tenant, ROUTE, key))
 }
 
 function causeOf({ tenant }: HttpContext, thread_id: string, key: string | null, command: SubmitCommand): Cause {
