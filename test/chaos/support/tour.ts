@@ -28,6 +28,7 @@ export async function tour(sender: Sender, thread_id: string, receiver: { url: s
     return send('queue', 'POST', `${path}/messages`, { messages: [{ ...said, ...more }] }, token)
   }
 
+  await makeByRun(sender, `${thread_id}-made`)
   await send('create', 'POST', '/v1/threads', { id: thread_id })
   // Its time is up when the repair comes by.
   await sender.change('POST', '/v1/threads', { id: `${thread_id}-passing`, expires_after_s: 1 })
@@ -69,6 +70,13 @@ export async function tour(sender: Sender, thread_id: string, receiver: { url: s
   await sender.change('POST', `/v1/webhooks/${String(webhook)}/enable`)
   const told = (await sender.read(`/v1/webhooks/deliveries?webhook_id=${String(webhook)}`))?.items?.[0]?.delivery_id
   await sender.change('POST', `/v1/webhooks/${String(webhook)}/deliveries/${encodeURIComponent(String(told))}/retry`)
+}
+
+/** A thread that is made by its first run. */
+async function makeByRun(sender: Sender, thread_id: string): Promise<void> {
+  const token = `«${thread_id}:first»`
+  const body = { agent_id: 'default', thread_id, messages: [{ role: 'user', content: `hello\n${token}` }] }
+  await sender.send({ kind: 'submit', thread_id, method: 'POST', path: '/v1/runs', body, token })
 }
 
 /** A webhook that nobody answers, and that is taken away while it is still to be told something. */
