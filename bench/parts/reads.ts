@@ -24,6 +24,8 @@ const SIZES = {
   short: { threads: 100, runs: 3, seconds: 0.4, rounds: 2 },
 }
 const QUEUED = 5
+/** For each read of each side: what is compared are services, and not their first requests. */
+const WARM_UP_MS = 700
 const LISTS = ['messages', 'pending', 'events', 'thread'] as const
 type List = (typeof LISTS)[number]
 type Side = 'bare' | 'weft'
@@ -85,7 +87,7 @@ async function measureReads(context: Context): Promise<Outcome> {
     }
     return times
   }
-  for (const cell of cells) await slice(cell, slice_ms / 2)
+  for (const cell of cells) await slice(cell, WARM_UP_MS)
   await interleave(cells, { rounds: sizes.rounds, signal: context.signal }, async (cell) => {
     const pid = cell.side === 'weft' ? processes['worker'] : bare.pid
     const { result, cpu } = await withCpu({ process: pid ?? 0 }, () => slice(cell, slice_ms))
