@@ -22,11 +22,11 @@ import type { Subject, Turn } from '../support/subject.ts'
 import { checkRuns } from '../weft/check-runs.ts'
 import { startProgram } from '../weft/program.ts'
 import { createWeftSubjects } from '../weft/subjects.ts'
+import { KINDS, type Kind } from './runs-measure.ts'
 
 const SIZES = { normal: { clients: [1, 8], seconds: 6, rounds: 4 }, short: { clients: [1], seconds: 0.8, rounds: 2 } }
 const WARM_TURNS = 10
 const START_MS = 60_000
-const KINDS = ['new_thread', 'warm_thread'] as const
 const SERVERS = ['untuned', 'embedded'] as const
 
 export const untuned: Part = {
@@ -35,7 +35,7 @@ export const untuned: Part = {
   run: measureUntuned,
 }
 
-type Cell = { server: (typeof SERVERS)[number]; kind: (typeof KINDS)[number]; clients: number; subject: Subject; turns: Turn[] }
+type Cell = { server: (typeof SERVERS)[number]; kind: Kind; clients: number; subject: Subject; turns: Turn[] }
 
 async function measureUntuned(context: Context): Promise<Outcome> {
   const { clients, seconds, rounds } = SIZES[context.short ? 'short' : 'normal']

@@ -16,7 +16,7 @@ export function cpuMs(pid: number): number {
 
 /** The same with its children, those that have ended too. */
 export function familyCpuMs(pid: number): number {
-  return [...childrenOf(pid)].reduce((sum, child) => sum + cpuMs(child), cpuMs(pid) + ticks(pid, 13))
+  return childrenOf(pid).reduce((sum, child) => sum + cpuMs(child), cpuMs(pid) + ticks(pid, 13))
 }
 
 /** Two fields of the kernel's line, user's and system's time, from this one on after the name. */
@@ -32,11 +32,15 @@ function ticks(pid: number, from: number): number {
   }
 }
 
-/** What the work has cost each process, in ms of CPU, beside its result. */
-export async function withCpu<T>(processes: Processes, work: () => Promise<T>): Promise<{ result: T; cpu: ByProcess }> {
-  const before = all(processes, cpuMs)
+/** What the work has cost each process, in ms of CPU, beside its result. `time`: `familyCpuMs` for those with children. */
+export async function withCpu<T>(
+  processes: Processes,
+  work: () => Promise<T>,
+  time = cpuMs,
+): Promise<{ result: T; cpu: ByProcess }> {
+  const before = all(processes, time)
   const result = await work()
-  const after = all(processes, cpuMs)
+  const after = all(processes, time)
   return {
     result,
     cpu: Object.fromEntries(Object.keys(processes).map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)])),
