@@ -8,6 +8,7 @@ import { reconcileActivities } from './reconcile.ts'
 import { runModelStep } from './run-model-step.ts'
 import { runTool } from './run-tool.ts'
 
+export { beginThread } from './begin-thread.ts'
 export type { ActivityDeps, ActivityLogger } from './deps.ts'
 
 export type WorkerActivities = ThreadActivities & ReconcileActivities

@@ -1,7 +1,7 @@
 import { firstBatch, markOf, type Begin } from '../src/thread/begin.ts'
 import type { LoadInput, LoadResult } from '../src/thread/ports.ts'
 import type { ActivityDeps } from './deps.ts'
-import { persist, persistFirst } from './persist.ts'
+import { persist } from './persist.ts'
 
 /**
  * What the whole may take (ms). The local activity has a second, and whoever waits for a thread that was loaded in time
@@ -16,8 +16,6 @@ const WITHIN_MS = 800
  */
 export async function loadThread(deps: ActivityDeps, { begin, ...ref }: LoadInput & { begin?: Begin }): Promise<LoadResult> {
   const began = performance.now()
-  const fresh = begin === undefined ? null : await beginNew(deps, ref, begin)
-  if (fresh !== null) return fresh
   const stored = await deps.store.engine.load(ref)
   if (stored.status === 'deleted') return stored
   const loaded = { ...stored, settings: deps.settings }
@@ -31,17 +29,4 @@ export async function loadThread(deps: ActivityDeps, { begin, ...ref }: LoadInpu
   const result = await Promise.race([persist(deps, batch).catch(() => null), late])
   clearTimeout(timer)
   return result?.status === 'stored' ? { ...loaded, begun: markOf(batch) } : loaded
-}
-
-/**
- * A thread that its first command makes is not there to be loaded: its row comes with its first batch. Null where it is
- * there. Throws StoreUnavailable: then nobody knows what has become of it, and the patient way finds out.
- */
-async function beginNew(deps: ActivityDeps, ref: LoadInput, begin: Begin): Promise<LoadResult | null> {
-  if (!deps.store.engine.isExpectedNew(ref)) return null
-  const epoch = (ref.epoch ?? 0) + 1
-  const fresh = { status: 'loaded' as const, epoch, last_seq: 0, snapshot: null, ledger: [], settings: deps.settings }
-  const batch = firstBatch(ref, fresh, begin)
-  const result = batch === null ? null : await persistFirst(deps, batch)
-  return batch !== null && result?.status === 'stored' ? { ...fresh, begun: markOf(batch) } : null
 }

@@ -1,4 +1,5 @@
 import { expandBatch } from '../src/thread/batch.ts'
+import type { Persisted } from '../src/store/store.ts'
 import type { LogEvent } from '../src/thread/envelope.ts'
 import type { PersistBatch, PersistResult, ThreadBatch } from '../src/thread/ports.ts'
 import type { ActivityDeps } from './deps.ts'
@@ -10,17 +11,22 @@ export async function persist(deps: ActivityDeps, batch: ThreadBatch): Promise<P
 }
 
 /** The same for the first batch of a thread that is not there yet; null, and nothing is written, if it is. */
-export async function persistFirst(deps: ActivityDeps, batch: ThreadBatch): Promise<PersistResult | null> {
+export async function persistFirst(
+  deps: Telling & Pick<ActivityDeps, 'store'>,
+  batch: ThreadBatch,
+): Promise<PersistResult | null> {
   const expanded = expandBatch(batch)
   const stored = await deps.store.engine.begin(expanded)
   return stored === null ? null : told(deps, batch, expanded, stored)
 }
 
+type Telling = Pick<ActivityDeps, 'bus' | 'observe' | 'on_gap'>
+
 function told(
-  { bus, observe, on_gap }: ActivityDeps,
+  { bus, observe, on_gap }: Telling,
   batch: ThreadBatch,
   expanded: PersistBatch,
-  { events, ...result }: Awaited<ReturnType<ActivityDeps['store']['engine']['persist']>>,
+  { events, ...result }: Persisted,
 ): PersistResult {
   if (result.status === 'stored' && batch.events.length > 0) {
     const frame = { type: 'events' as const, thread_id: batch.thread_id, last_seq: result.last_seq }

@@ -1,20 +1,12 @@
 import { makeContinueAsNewFunc, patched, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow'
-import type { Begin } from '../src/thread/begin.ts'
+import type { Begin, HandOver, ThreadInput } from '../src/thread/begin.ts'
 import type { Input } from '../src/thread/input.ts'
 import { jsonSize } from '../src/thread/json.ts'
 import { MAX_CARRIED_BYTES } from '../src/thread/limits.ts'
 import type { LoadInput, ThreadActivities } from '../src/thread/ports.ts'
 import { fromStore } from '../src/thread/state-init.ts'
-import { inShort, type Packed } from '../src/thread/packed.ts'
+import { inShort } from '../src/thread/packed.ts'
 import type { ThreadState } from '../src/thread/state.ts'
-
-/**
- * What an execution hands to the next: its state with the inputs that are not known to be stored, or only the word that
- * nothing was under way, and then the thread is loaded from the store. Without either, whatever the thread was doing is
- * gone with the workflow that did it.
- */
-export type ThreadInput = Partial<HandOver> & { handed_over?: boolean }
-export type HandOver = { state: Packed<ThreadState>; inputs: Input[] }
 
 const quick = proxyLocalActivities<Pick<ThreadActivities, 'loadThread'>>({
   scheduleToCloseTimeout: '1s',

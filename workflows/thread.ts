@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancellationScope, workflowInfo } from '@temporalio/workflow'
 import { threadOf } from '../src/thread/names.ts'
-import type { ThreadInput } from './loading.ts'
+import type { ThreadInput } from '../src/thread/begin.ts'
 import { registerHandlers } from './messages.ts'
 import { ThreadShell } from './shell.ts'
 

@@ -3,8 +3,8 @@ import type { Decider } from '../thread/event.ts'
 import { isObject, type JsonObject } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
-import type { LedgerEntry } from '../thread/state.ts'
 import type { Answer, Rejection, RejectionCode, Reply } from '../thread/reply.ts'
+import type { LookedUp } from '../store/store.ts'
 import { isKnown } from '../auth/principal.ts'
 import { noteFacts } from '../log/facts.ts'
 import { ThreadUnavailable, type Delivered } from '../temporal/gateway.ts'
@@ -21,10 +21,8 @@ export type SendOptions = {
   gone: AbortSignal
   /** What the log names as the cause of what the command does, if nothing in it names it. */
   delivery_id?: string | undefined
-  /** The store did not know the thread a moment ago, so it has nothing that the thread could have forgotten. */
-  new_thread?: boolean
-  /** What the store had a moment ago of an earlier command with this key (null: nothing); without it, it is asked. */
-  earlier?: LedgerEntry | null | undefined
+  /** What the store had a moment ago of the thread, and of an earlier command with this key; without it, it is asked. */
+  found?: LookedUp
 }
 export type Sent<T> = { outcome: T; event_seq: number; replayed: boolean }
 
@@ -47,11 +45,16 @@ export async function sendCommand<T>(
   const inbox = openInbox(context.bus, ref.tenant, ref.thread_id, options.gone)
   const deadline = Date.now() + context.limits.stored_wait_ms
   try {
-    const known = options.new_thread === true ? null : await knownAnswer(context, ref, command, options)
+    // Of a thread that the store did not know it has nothing that the thread could have forgotten.
+    const known = options.found?.thread === null ? null : await knownAnswer(context, ref, command, options)
     if (known !== null) return known as Sent<unknown> as Sent<T>
     const said = await withDeadline(
       context,
-      context.gateway.send(ref, { ...command, ...keyed(ref.tenant, options), origin: 'http' }, options.delivery_id),
+      context.gateway.send(
+        ref,
+        { ...command, ...keyed(ref.tenant, options), origin: 'http' },
+        { delivery_id: options.delivery_id, new_thread: options.found?.thread === null },
+      ),
     )
     const answer = await asStored(context, ref, command, options, said)
     const { event_seq } = answer
@@ -91,12 +94,13 @@ async function knownAnswer(
   context: HttpContext,
   ref: ThreadRef,
   command: Command,
-  { route, key, earlier }: SendOptions,
+  { route, key, found }: SendOptions,
 ): Promise<Sent<JsonObject> | null> {
   const taken = await takenMessageIds(context, ref, command)
   const named = key !== null || command.command_id !== undefined || taken.length > 0
   const id = named ? repeatId(ref.tenant, route, key, command) : null
-  const before = id === null ? null : earlier === undefined ? await context.store.engine.findCommand(ref, id) : earlier
+  const isFound = key !== null && found !== undefined
+  const before = isFound ? found.command : id === null ? null : await context.store.engine.findCommand(ref, id)
   if (before !== null) {
     if (before.body_hash === bodyHash(command)) return { ...accepted(before.reply), replayed: true }
     throw usedBefore(command, key)

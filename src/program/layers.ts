@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
-import { createActivities } from '../../activities/index.ts'
+import { beginThread, createActivities } from '../../activities/index.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
 import { isLoopback, type Config } from '../config.ts'
 import { createHttpApp } from '../http/app.ts'
@@ -122,7 +122,12 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     store,
     ...admission(config),
     bus,
-    gateway: createGateway({ client, timeout_ms: config.commandTimeoutMs, attributes }),
+    gateway: createGateway({
+      client,
+      timeout_ms: config.commandTimeoutMs,
+      attributes,
+      begin: (ref, command) => beginThread({ store, bus, settings, observe }, ref, command),
+    }),
     reconciler: createReconciler(client),
     checkArguments: argumentsCheck(agents),
     agents: () =>

@@ -1,35 +1,31 @@
 import { sql } from 'kysely'
 import { jsonSize, type JsonObject } from '../thread/json.ts'
 import { LEDGER_AGE_MS, LEDGER_SIZE, MAX_LEDGER_BYTES } from '../thread/limits.ts'
-import type { LoadInput } from '../thread/ports.ts'
+import type { LoadInput, PersistBatch } from '../thread/ports.ts'
 import type { LedgerEntry, Snapshot } from '../thread/state.ts'
 import type { Database } from './database.ts'
 import { toJsonText } from './json-text.ts'
-import { ExpectedThreads } from './expected-threads.ts'
-import { begin, persist } from './persist.ts'
+import { begin, persist, type Stored } from './persist.ts'
 import { StagedCache } from './staged-cache.ts'
 import type { Db } from './schema.ts'
 import type { StepInputs } from './step-inputs.ts'
-import type { EngineRows } from './store.ts'
+import type { EngineRows, Persisted } from './store.ts'
 
 export function engineRows(database: Database, inputs: StepInputs): EngineRows {
   const cache = new StagedCache()
-  const expected = new ExpectedThreads()
+
+  /** Only after the commit. */
+  function noted(batch: PersistBatch, { wrote, ...result }: Stored): Persisted {
+    if (wrote !== undefined) inputs.wrote(batch, wrote)
+    return result
+  }
+
   return {
     load: (ref) => database.run((db) => load(db, ref, Date.now())),
-    persist: async (batch) => {
-      const { wrote, ...result } = await database.run((db) => persist(db, batch, Date.now(), cache))
-      if (wrote !== undefined) inputs.wrote(batch, wrote)
-      return result
-    },
-    expectNew: (ref) => expected.add(ref),
-    isExpectedNew: (ref) => expected.take(ref),
+    persist: async (batch) => noted(batch, await database.run((db) => persist(db, batch, Date.now(), cache))),
     begin: async (batch) => {
       const stored = await database.run((db) => begin(db, batch, Date.now(), cache))
-      if (stored === null) return null
-      const { wrote, ...result } = stored
-      if (wrote !== undefined) inputs.wrote(batch, wrote)
-      return result
+      return stored === null ? null : noted(batch, stored)
     },
     stage: async (key, parts) => {
       if (parts.length === 0) return

@@ -1,18 +1,18 @@
 import { queueOf } from '../thread/batch.ts'
 import type { LogEvent } from '../thread/envelope.ts'
 import type { ThreadEvent } from '../thread/event.ts'
-import type { PersistBatch, PersistResult } from '../thread/ports.ts'
+import type { PersistBatch } from '../thread/ports.ts'
 import { eventHash, toEventRow, toStoredEvent } from './event-log.ts'
 import { needsScrubbing, scrubJson } from './json-text.ts'
 import { writeBatch, writeLedger, type Writer } from './persist-write.ts'
 import { readsStore, resolveEvents, resolveRuns } from './resolve-refs.ts'
 import type { Db, Tx } from './schema.ts'
 import type { StagedCache } from './staged-cache.ts'
-import type { TranscriptRow } from './store.ts'
+import type { Persisted, TranscriptRow } from './store.ts'
 import type { Wrote } from './step-inputs.ts'
 
-/** `wrote`: only what these events have added. */
-type Stored = PersistResult & { events?: LogEvent[]; wrote?: Wrote }
+/** `wrote`: only what these events have added, and only where the store keeps it as it was given. */
+export type Stored = Persisted & { wrote?: Wrote }
 
 /**
  * Writes one batch: what is not yet stored of it, or nothing. Most batches need nothing from the store and follow on
@@ -84,7 +84,10 @@ async function write(
   const hashes = fresh.map(eventHash)
   const written = await writeBatch(db, { batch, now, last_seq, rows, hashes, resolved: events, records }, writer)
   if (!written) return null
-  const log = asStored(rows.map((one) => toStoredEvent(batch.thread_id, one)))
+  const log = rows.map((one) => toStoredEvent(batch.thread_id, one))
+  const text = JSON.stringify(log)
+  // What readers of the log will see, with what Postgres cannot hold replaced.
+  if (needsScrubbing(text)) return { status: 'stored', last_seq, events: JSON.parse(scrubJson(text)) as LogEvent[] }
   return { status: 'stored', last_seq, events: log, wrote: { messages: events.flatMap(transcriptRow), records } }
 }
 
@@ -105,10 +108,4 @@ async function sameEvents(tx: Tx, batch: PersistBatch, repeated: ThreadEvent[]):
     .execute()
   const hashes = new Map(stored.map((row) => [row.seq, row.hash]))
   return repeated.every((event) => hashes.get(event.seq) === eventHash(event))
-}
-
-/** What readers of the log will see, with what Postgres cannot hold replaced. */
-function asStored(events: LogEvent[]): LogEvent[] {
-  const text = JSON.stringify(events)
-  return needsScrubbing(text) ? (JSON.parse(scrubJson(text)) as LogEvent[]) : events
 }

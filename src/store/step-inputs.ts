@@ -3,7 +3,7 @@ import type { ThreadRef } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
 import { needsScrubbing } from './json-text.ts'
 import type { ModelInput, TranscriptRow } from './store.ts'
-import { TranscriptCache } from './transcript-cache.ts'
+import { keyOf, TranscriptCache } from './transcript-cache.ts'
 
 /** A step begins right after what it reads was stored. Later, the store may have been set back to a backup meanwhile. */
 const LATELY_MS = 3_000
@@ -25,15 +25,15 @@ export class StepInputs {
     maxSize: MOST,
     maxEntrySize: MOST_OF_ONE,
     ttl: LATELY_MS,
-    sizeCalculation: (record) => JSON.stringify(record).length,
   })
 
-  /** Only after the commit. What the store keeps otherwise than it was given is left for the store to say. */
+  /** Only after the commit. A record that the store keeps otherwise than it was given is left for the store to say. */
   wrote(ref: ThreadRef, { messages, records }: Wrote): void {
-    const running = records.filter(({ status }) => status === 'running')
-    if (needsScrubbing(JSON.stringify([messages, running]))) return
     if (messages.length > 0) this.transcripts.append(ref, messages, LATELY_MS)
-    for (const record of running) this.#records.set(keyOf(ref), record)
+    for (const record of records.filter(({ status }) => status === 'running')) {
+      const text = JSON.stringify(record)
+      if (!needsScrubbing(text)) this.#records.set(keyOf(ref), record, { size: text.length })
+    }
   }
 
   /** It was deleted. */
@@ -50,8 +50,4 @@ export class StepInputs {
     const transcript = this.transcripts.getLately(ref, through, LATELY_MS)
     return transcript === null ? null : { record, transcript }
   }
-}
-
-function keyOf({ tenant, thread_id }: ThreadRef): string {
-  return `${tenant}/${thread_id}`
 }

@@ -289,26 +289,25 @@ export interface ConversationRows extends ExportReads {
 
 export type StagedKey = ThreadRef & { run_id: string; step: number; attempt: number }
 
-/** What the workflow's own activities need. */
+/** `events`: on `stored`, the new ones in their stored form, references resolved. */
+export type Persisted = PersistResult & { events?: LogEvent[] }
+/** `thread`: null if it never was there. */
 export type LookedUp = { thread: 'there' | 'deleted' | null; command: LedgerEntry | null }
 
+/** What the workflow's own activities need. */
 export interface EngineRows {
   /** See LoadResult; `settings` is the caller's to add. */
   load(ref: LoadInput): Promise<Omit<Extract<LoadResult, { status: 'loaded' }>, 'settings'> | { status: 'deleted' }>
-  /** One transaction; on `stored`, also returns the new events in their stored form, references resolved. */
-  persist(batch: PersistBatch): Promise<PersistResult & { events?: LogEvent[] }>
-  /** A hint: a command under way in this process will make this thread, as far as is known. */
-  expectNew(ref: ThreadRef): void
-  /** Whether somebody has said so lately; only once. */
-  isExpectedNew(ref: ThreadRef): boolean
+  /** One transaction. */
+  persist(batch: PersistBatch): Promise<Persisted>
   /** Makes a thread with its first batch; null, and nothing is written, where it is there or the store must be asked. */
-  begin(batch: PersistBatch): Promise<(PersistResult & { events?: LogEvent[] }) | null>
+  begin(batch: PersistBatch): Promise<Persisted | null>
   /** Writes or replaces parts of an attempt's output; they become visible only through a persisted event. */
   stage(key: StagedKey, parts: { part: string; value: Json }[]): Promise<void>
   staged(key: StagedKey, part: string): Promise<Json | undefined>
   /** A command's stored answer, however old (within retention). */
   findCommand(ref: ThreadRef, command_id: string): Promise<LedgerEntry | null>
-  /** Whether the thread is there (null: it never was), and what `findCommand` gives, in one statement. */
+  /** Whether the thread is there, and what `findCommand` gives, in one statement. */
   lookUp(ref: ThreadRef, command_id: string | null): Promise<LookedUp>
   /** What tools keep for the thread, as of the last stored event; empty where nothing is kept. */
   sharedState(ref: ThreadRef): Promise<JsonObject>

@@ -76,6 +76,6 @@ export class TranscriptCache {
   }
 }
 
-function keyOf({ tenant, thread_id }: ThreadRef): string {
+export function keyOf({ tenant, thread_id }: ThreadRef): string {
   return `${tenant}/${thread_id}`
 }

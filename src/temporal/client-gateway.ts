@@ -9,12 +9,15 @@ import {
   type Client,
 } from '@temporalio/client'
 import { ApplicationFailure } from '@temporalio/common'
+import type { LoadedThread, ThreadInput } from '../thread/begin.ts'
 import type { Command } from '../thread/command.ts'
+import type { CommandInput } from '../thread/input.ts'
+import { jsonSize } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Answer, RejectionCode } from '../thread/reply.ts'
 import { firstAttributes, refusesAttributes, type KnownAttributes } from './first-attributes.ts'
 import { forgetExecutions } from './forget.ts'
-import { ThreadUnavailable, type Delivered, type ThreadGateway } from './gateway.ts'
+import { ThreadUnavailable, type Delivered, type Sending, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
 import { ambiguity } from './ambiguity.ts'
 import { lookAfter } from './stuck.ts'
@@ -26,6 +29,11 @@ export type GatewayOptions = {
   task_queue?: string
   /** Which search attributes may be given with a start (none). */
   attributes?: KnownAttributes
+  /**
+   * Stores and tells what the first command of a thread leads to: its answer, and the thread that its workflow begins
+   * with. Null where that is not for anybody but the thread. Without it the workflow does all of it.
+   */
+  begin?: (ref: ThreadRef, command: CommandInput) => Promise<{ answer: Answer; loaded: LoadedThread } | null>
 }
 
 const NO_ATTRIBUTES: KnownAttributes = { search_attributes: false, tenant_attribute: false }
@@ -38,6 +46,10 @@ const SDK_MS = 50
 const LOOK_MS = 1_000
 const FIRST_BACKOFF_MS = 20
 const LAST_BACKOFF_MS = 500
+/** A store that takes longer to begin a thread is left to the workflow, which can go on without. */
+const BEGIN_MS = 800
+/** A thread that is larger than this is loaded by its workflow: what it is started with stays in its history. */
+const MOST_LOADED_BYTES = 16 * 1024
 
 /** The gateway over a Temporal client. Retries with one id until it has an answer or its time is up. */
 export function createGateway({
@@ -45,25 +57,30 @@ export function createGateway({
   timeout_ms,
   task_queue = TASK_QUEUE,
   attributes = NO_ATTRIBUTES,
+  begin,
 }: GatewayOptions): ThreadGateway {
   /** What the namespace says that it knows, until it refuses a start because of it. */
   let known = attributes
 
-  async function send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Delivered> {
+  async function send(ref: ThreadRef, command: Command, { delivery_id, new_thread = false }: Sending = {}): Promise<Delivered> {
     const deadline = Date.now() + timeout_ms
     // Ids of what the command creates carry this time, so it is the same in every try.
     const stamped = { sent_at: Date.now(), ...command }
     // An update of its own for each call: the server gives a known update its first answer, and a refusal that says
     // "not now" would stay. That a command is applied once is the ledger's work.
     const updateId = delivery_id ?? `${command.command_id ?? 'command'}/${randomUUID()}`
+    const begun = new_thread ? await beginning(ref, stamped, updateId) : null
+    const input = begun === null ? null : startingFrom(begun.loaded)
     let backoff = FIRST_BACKOFF_MS
     // Around a hand-over no answer comes for some milliseconds, and there is nothing to look for.
     let looked = Date.now()
     for (let repeated = false; ; repeated = true) {
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
-        const answer = await within(until, () => sendOnce(ref, stamped, updateId))
-        return { ...answer, repeated, delivery_id: updateId }
+        // An earlier try may have started the thread, which may have come further and be gone: it is loaded then.
+        const answer = await within(until, () => sendOnce(ref, stamped, updateId, repeated ? null : input))
+        // To the thread it is a repeat.
+        return { ...(answer.ok && begun !== null ? begun.answer : answer), repeated, delivery_id: updateId }
       } catch (error) {
         if (known !== NO_ATTRIBUTES && refusesAttributes(error)) {
           known = NO_ATTRIBUTES
@@ -93,17 +110,29 @@ export function createGateway({
   }
 
   /** One send. The start in it finds the thread running, or starts it from the store; it needs to know nothing. */
-  function sendOnce(ref: ThreadRef, command: Command, updateId: string): Promise<Answer> {
+  function sendOnce(ref: ThreadRef, command: Command, updateId: string, input: ThreadInput | null): Promise<Answer> {
     const { type, ...body } = command
     const typedSearchAttributes = firstAttributes(ref, command, known)
-    const startWorkflowOperation = new WithStartWorkflowOperation<() => Promise<void>>(THREAD_WORKFLOW, {
+    const startWorkflowOperation = new WithStartWorkflowOperation<(input?: ThreadInput) => Promise<void>>(THREAD_WORKFLOW, {
       ...startOptions(ref, task_queue),
-      args: [],
+      args: input === null ? [] : [input],
       workflowIdConflictPolicy: 'USE_EXISTING',
       ...(typedSearchAttributes === undefined ? {} : { typedSearchAttributes }),
     })
     const options = { args: [body], startWorkflowOperation, updateId }
-    return client.workflow.executeUpdateWithStart<() => Promise<void>, Answer, unknown[]>(type, options)
+    return client.workflow.executeUpdateWithStart<(input?: ThreadInput) => Promise<void>, Answer, unknown[]>(type, options)
+  }
+
+  /** Null where it is not stored for sure; then the thread finds out, and a repeat of the command with it. */
+  async function beginning(ref: ThreadRef, { type, ...raw }: Command, delivery_id: string) {
+    if (begin === undefined) return null
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(resolve, BEGIN_MS, null)
+    })
+    const command = { kind: 'command', type, raw, via: 'update', delivery_id } as const
+    const begun = begin(ref, command).catch(() => null)
+    return await Promise.race([begun, late]).finally(() => clearTimeout(timer))
   }
 
   /** The SDK's own deadline lets the pause before its next try run to its end, which may be seconds later. */
@@ -142,6 +171,11 @@ export function createGateway({
       await within(Date.now() + 1_000, () => client.workflowService.getSystemInfo({}))
     },
   }
+}
+
+/** Nothing of such a thread is under way that could be lost. */
+function startingFrom(loaded: LoadedThread): ThreadInput {
+  return jsonSize(loaded) <= MOST_LOADED_BYTES ? { loaded } : { handed_over: true }
 }
 
 /** A validator's refusal: the update never entered the thread's history. */

@@ -10,6 +10,16 @@ import type { Answer } from '../thread/reply.ts'
  */
 export type Delivered = Answer & { repeated?: boolean; delivery_id?: string }
 
+export type Sending = {
+  /**
+   * No other delivery's; the log names it as the cause of what the command does, if neither a command id nor what the
+   * command names is one.
+   */
+  delivery_id?: string | undefined
+  /** The store did not know the thread a moment ago: its first run can be stored before its workflow is started. */
+  new_thread?: boolean
+}
+
 /**
  * The way from any protocol to a thread. It hides whether the thread's workflow runs, has closed or never was, and
  * everything that is ambiguous about sending to it: a command with an id is applied once, however often it is sent.
@@ -19,10 +29,9 @@ export interface ThreadGateway {
    * Sends one command and waits for its answer. `submit` and `wake` start the workflow where it is not running, the
    * others too (the caller has looked into the store that the thread exists). Throws `ThreadUnavailable` when no
    * answer came within the deadline; whether the command was applied is then unknown, and a repeat with the same
-   * `command_id` is safe. `delivery_id`: no other delivery's; the log names it as the cause of what the command does, if
-   * neither a command id nor what the command names is one.
+   * `command_id` is safe.
    */
-  send(ref: ThreadRef, command: Command, delivery_id?: string): Promise<Delivered>
+  send(ref: ThreadRef, command: Command, options?: Sending): Promise<Delivered>
   /** Ends the workflow of a deleted thread, if it runs. */
   terminate(ref: ThreadRef, reason: string): Promise<void>
   /** Has the engine delete all that it keeps of a deleted thread. What it does not now, a worker sees to later. */

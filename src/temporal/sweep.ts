@@ -153,7 +153,11 @@ async function tellIfBehind(store: Store, threads: ThreadWorkflows, ref: ThreadR
   const row = await store.threads.get(ref.tenant, ref.thread_id)
   if (row === null || row === 'deleted') return false
   const live = await threads.view(ref)
-  if (live === null) return null
+  if (live === null) {
+    // Its first run is stored before its workflow is started, and whoever was about to start it may be gone.
+    await threads.wake(ref)
+    return null
+  }
   if (live.event_seq >= row.last_seq) return false
   // It judges for itself, and may know more by now.
   return (await threads.reconcile(ref, row.last_seq, true)) === null ? null : true

@@ -1,8 +1,11 @@
 import { nextBatch } from './batch.ts'
 import { hash128 } from './ids.ts'
-import { applyInput, type Input, type Moment } from './input.ts'
+import { applyInput, type CommandInput, type Input, type Moment } from './input.ts'
 import type { LoadResult, ThreadBatch, ThreadRef } from './ports.ts'
-import { fromStore } from './state-init.ts'
+import type { Answer } from './reply.ts'
+import type { Packed } from './packed.ts'
+import type { ThreadSettings, ThreadState } from './state.ts'
+import { emptyThread, fromStore } from './state-init.ts'
 import { jsonSize } from './json.ts'
 
 /** What waits for a thread that is being loaded, in order: whoever loads it can store what comes of that at once. */
@@ -21,15 +24,42 @@ export function mayGoAlong(inputs: readonly Input[]): boolean {
  * The first batch of a thread that was just loaded; null where there is none. The thread itself comes to the same one,
  * from the same inputs at the same moment, and finds it stored.
  */
-export function firstBatch(
-  ref: ThreadRef,
-  loaded: Extract<LoadResult, { status: 'loaded' }>,
-  { inputs, moment }: Begin,
-): ThreadBatch | null {
+export function firstBatch(ref: ThreadRef, loaded: LoadedThread, { inputs, moment }: Begin): ThreadBatch | null {
   const state = inputs.reduce((next, input) => applyInput(next, input, moment).state, fromStore(ref, loaded))
   const batch = state.needs_reconcile === null ? nextBatch(state) : null
   // The end of a run belongs to the trace of its beginning, of which only the thread's own writes know.
   return batch === null || batch.ended.length > 0 ? null : batch
+}
+
+/**
+ * What an execution begins with: the state that the one before hands over, with the inputs that are not known to be
+ * stored; a thread that was stored just now (`loaded`); or only the word that nothing was under way, and then it is
+ * loaded from the store. Without any of it, whatever the thread was doing is gone with the workflow that did it.
+ */
+export type ThreadInput = Partial<HandOver> & { loaded?: LoadedThread; handed_over?: boolean }
+export type HandOver = { state: Packed<ThreadState>; inputs: Input[] }
+
+/** The store's thread, as whoever loads it gets it. */
+export type LoadedThread = Extract<LoadResult, { status: 'loaded' }>
+
+/**
+ * What the first command of a thread leads to that is nowhere yet: its first batch, under its first epoch, the command's
+ * answer, and the thread once that is stored. Null where the command is refused or leads to nothing: then the thread
+ * itself must say so.
+ */
+export function firstRun(
+  ref: ThreadRef,
+  settings: ThreadSettings,
+  command: CommandInput,
+  moment: Moment,
+): { batch: ThreadBatch; answer: Answer; loaded: LoadedThread } | null {
+  const nothing = { ...emptyThread(ref.tenant, ref.thread_id, settings), epoch: 1 }
+  const { state, answer } = applyInput(nothing, command, moment)
+  const batch = nextBatch(state)
+  if (answer?.ok !== true || batch === null || batch.ended.length > 0) return null
+  const { epoch, last_seq, ledger, waiting } = batch
+  const snapshot = { ...batch.snapshot, ...(waiting === undefined ? {} : { waiting }) }
+  return { batch, answer, loaded: { status: 'loaded', epoch, last_seq, snapshot, ledger, settings } }
 }
 
 /** What a batch says, in short: what goes to an activity goes as JSON, and not all that comes in is the same after that. */

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { StoreUnavailable, type Store } from '../../src/store/store.ts'
+import { beginThread } from '../../activities/index.ts'
+import { createInProcessBus } from '../../src/live/in-process.ts'
+import type { Store } from '../../src/store/store.ts'
+import type { CommandInput } from '../../src/thread/input.ts'
 import type { ThreadEvent } from '../../src/thread/event.ts'
 import { emptyThread, toSnapshot } from '../../src/thread/state-init.ts'
 import { createScriptedModel } from '../../src/agent/scripted-model.ts'
@@ -41,62 +44,46 @@ it('loading hands out the settings; storing tells the bus of the events, and of 
   expect(here.frames).toHaveLength(1)
 })
 
-it('a thread that is expected begins with its first command, in one call, as one that is loaded first does', async () => {
-  const said = { messages: [{ role: 'user', content: 'hi' }], agent_id: 'default', mode: 'foreground', sent_at: 1_000 }
-  const input = { kind: 'command' as const, type: 'submit', raw: said, via: 'update' as const, delivery_id: 'd1' }
-  const begin = { inputs: [input], moment: { execution: { run_id: 'r', started_at: 1_000 }, now: 1_000 } }
-  const results = []
-  for (const expected of [true, false]) {
-    const calls: string[] = []
-    const noted = <T extends object>(name: string, method: T): T =>
-      new Proxy(method, {
-        apply: (target, self, args) => (calls.push(name), Reflect.apply(target as never, self, args)) as unknown,
-      })
-    const { engine } = store
-    const watched = {
-      ...store,
-      engine: {
-        ...engine,
-        load: noted('load', engine.load),
-        persist: noted('persist', engine.persist),
-        begin: noted('begin', engine.begin),
-      },
-    }
-    const here = await createWorld(watched, [])
-    const ref = { tenant: TENANT, thread_id: `begun-${here.ids.thread_id}` }
-    if (expected) store.engine.expectNew(ref)
-    calls.length = 0
-    const { begun, ...loaded } = (await here.activities.loadThread({ ...ref, begin })) as { begun?: string }
-    expect(calls).toEqual(expected ? ['begin'] : ['load', 'persist'])
-    expect(begun).toBeTypeOf('string')
-    expect(await store.threads.get(TENANT, ref.thread_id)).toMatchObject({ status: 'running', last_seq: 4 })
-    results.push(loaded)
-    // It is there now, so a guess that it is not is wrong, and costs nothing but a try.
-    store.engine.expectNew(ref)
-    calls.length = 0
-    expect(await here.activities.loadThread({ ...ref, begin })).toMatchObject({ last_seq: 4, epoch: 2 })
-    expect(calls.slice(0, 2)).toEqual(['begin', 'load'])
-  }
-  expect(results[0]).toEqual(results[1])
+const FIRST: CommandInput = {
+  kind: 'command',
+  type: 'submit',
+  raw: { messages: [{ role: 'user', content: 'hi' }], agent_id: 'default', mode: 'foreground', sent_at: 1_000 },
+  via: 'update',
+  delivery_id: 'd1',
+}
+
+it('a thread that is loaded begins with what waits for it: both are stored, and the mark says so', async () => {
+  const here = await createWorld(store, [])
+  const ref = { tenant: TENANT, thread_id: `loaded-${here.ids.thread_id}` }
+  const begin = { inputs: [FIRST], moment: { execution: { run_id: 'r', started_at: 1_000 }, now: 1_000 } }
+  expect(await here.activities.loadThread({ ...ref, begin })).toMatchObject({ last_seq: 0, begun: expect.any(String) as string })
+  expect(await store.threads.get(TENANT, ref.thread_id)).toMatchObject({ status: 'running', last_seq: 4 })
+  expect(await here.activities.loadThread({ ...ref, begin })).toMatchObject({ last_seq: 4, epoch: 2 })
 })
 
-it('a thread of which nobody knows whether it has begun is not loaded in the same breath', async () => {
-  const calls: string[] = []
-  const { load } = store.engine
-  const engine: Store['engine'] = {
-    ...store.engine,
-    load: (ref) => (calls.push('load'), load(ref)),
-    begin: () => (calls.push('begin'), Promise.reject(new StoreUnavailable('away'))),
-  }
-  const here = await createWorld({ ...store, engine }, [])
-  calls.length = 0
-  const ref = { tenant: TENANT, thread_id: `unknown-${here.ids.thread_id}` }
-  store.engine.expectNew(ref)
-  const raw = { messages: [{ role: 'user', content: 'hi' }], agent_id: 'default', mode: 'foreground' }
-  const input = { kind: 'command' as const, type: 'submit', raw, via: 'update' as const, delivery_id: 'd1' }
-  const begin = { inputs: [input], moment: { execution: { run_id: 'r', started_at: 1_000 }, now: 1_000 } }
-  await expect(here.activities.loadThread({ ...ref, begin })).rejects.toThrow('away')
-  expect(calls).toEqual(['begin'])
+it('a thread begins in the store with its first command: it is told, and what its workflow is given is what loading gives', async () => {
+  const here = await createWorld(store, [])
+  const ref = { tenant: TENANT, thread_id: `begun-${here.ids.thread_id}` }
+  const frames: unknown[] = []
+  const bus = createInProcessBus()
+  bus.subscribe(TENANT, ref.thread_id, (frame) => frames.push(frame))
+  const begun = await beginThread({ store, bus, settings: SETTINGS }, ref, FIRST)
+  expect(begun?.answer).toMatchObject({ ok: true, outcome: { status: 'running' }, event_seq: 4, replayed: false })
+  await expect.poll(() => frames).toMatchObject([{ type: 'events', last_seq: 4, events: [{}, {}, {}, {}] }])
+  const { epoch, ...loaded } = (await here.activities.loadThread(ref)) as { epoch: number }
+  expect(epoch).toBe(2)
+  expect({ ...JSON.parse(JSON.stringify(begun?.loaded)), epoch: 2 }).toEqual({ ...loaded, epoch })
+  // It is there now.
+  expect(await beginThread({ store, bus, settings: SETTINGS }, ref, { ...FIRST, delivery_id: 'd2' })).toBeNull()
+})
+
+it('a first command that is refused writes nothing', async () => {
+  const here = await createWorld(store, [])
+  const ref = { tenant: TENANT, thread_id: `refused-${here.ids.thread_id}` }
+  const steer: CommandInput = { ...FIRST, raw: { ...(FIRST.raw as object), mode: 'resume_open_run' } }
+  for (const command of [steer, { ...FIRST, raw: { messages: 'none' } }])
+    expect(await beginThread({ store, bus: createInProcessBus(), settings: SETTINGS }, ref, command)).toBeNull()
+  expect(await store.threads.get(TENANT, ref.thread_id)).toBeNull()
 })
 
 it('a run whose model object is gone from the configuration ends with a reason', async () => {

@@ -12,15 +12,15 @@ beforeAll(async () => {
   service = await startService(({ gateway }) => ({
     gateway: {
       ...gateway,
-      async send(ref, command, delivery_id) {
+      async send(ref, command, sending) {
         const held = late > 0
         // Not even the log's word comes before: the thread takes it after the request has been given up.
         if (held) {
           late -= 1
-          setImmediate(() => void gateway.send(ref, command, delivery_id))
+          setImmediate(() => void gateway.send(ref, command, sending))
           throw new ThreadUnavailable('The thread did not answer in time.')
         }
-        return gateway.send(ref, command, delivery_id)
+        return gateway.send(ref, command, sending)
       },
     },
   }))

@@ -14,10 +14,10 @@ beforeAll(async () => {
   service = await startService(({ gateway }) => ({
     gateway: {
       ...gateway,
-      async send(ref, command, delivery_id) {
-        deliveries.push(delivery_id)
+      async send(ref, command, sending) {
+        deliveries.push(sending?.delivery_id)
         if (JSON.stringify(command).includes(LATE)) await held
-        const answer = await gateway.send(ref, command, delivery_id)
+        const answer = await gateway.send(ref, command, sending)
         await held
         return answer
       },

@@ -68,12 +68,5 @@ export function beginContract(store: () => Store): void {
       expect(await store().engine.begin({ ...first(ref), events: [], last_seq: 0, runs: [] })).toBeNull()
       expect(await store().threads.get(ref.tenant, ref.thread_id)).toBeNull()
     })
-
-    it('is expected by whoever was told of it, once', () => {
-      const [ref, other] = [freshRef(), freshRef()]
-      store().engine.expectNew(ref)
-      expect(store().engine.isExpectedNew(other)).toBe(false)
-      expect([store().engine.isExpectedNew(ref), store().engine.isExpectedNew(ref)]).toEqual([true, false])
-    })
   })
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Client, Connection } from '@temporalio/client'
 import { NativeConnection, type Worker } from '@temporalio/worker'
-import { createActivities } from '../../activities/index.ts'
+import { beginThread, createActivities } from '../../activities/index.ts'
 import { checkConfig } from '../../src/agent/check-config.ts'
 import { defaultConfig } from '../../src/agent/default-config.ts'
 import type { WeftConfig } from '../../src/agent/define-config.ts'
@@ -19,13 +19,13 @@ import type { Store } from '../../src/store/store.ts'
 import { createGateway } from '../../src/temporal/client-gateway.ts'
 import { sendCommandsByCore } from '../../src/temporal/core-commands.ts'
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../src/temporal/embedded/embedded.ts'
-import type { ThreadGateway } from '../../src/temporal/gateway.ts'
+import type { Sending, ThreadGateway } from '../../src/temporal/gateway.ts'
 import { createReconciler } from '../../src/temporal/reconciler.ts'
 import type { WorkerVersion } from '../../src/temporal/names.ts'
 import { createThreadWorkflows } from '../../src/temporal/thread-workflows.ts'
 import { retriesOfCalls } from '../../src/temporal/retries.ts'
 import { createWorker } from '../../src/temporal/worker.ts'
-import type { Command } from '../../src/thread/command.ts'
+import type { Command, SubmitCommand } from '../../src/thread/command.ts'
 import type { LogEvent } from '../../src/thread/envelope.ts'
 import type { JsonObject } from '../../src/thread/json.ts'
 import type { ThreadRef } from '../../src/thread/ports.ts'
@@ -82,10 +82,26 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const task_queue = options.task_queue ?? 'weft'
   const known = options.settings?.search_attributes !== false
   const attributes = { search_attributes: known, tenant_attribute: known }
-  const gateway = createGateway({ client, timeout_ms: options.timeout_ms ?? 10_000, task_queue, attributes })
+  const settings = settingsOf(options)
+  const gateway = createGateway({
+    ...{ client, timeout_ms: options.timeout_ms ?? 10_000, task_queue, attributes },
+    begin: (ref, command) => beginThread({ store, bus, settings }, ref, command),
+  })
   const engine = new Engine({ ...options, task_queue }, store, bus, client, gateway, core)
   await engine.startWorker()
   return engine
+}
+
+function settingsOf({ settings }: EngineOptions): ThreadSettings {
+  return {
+    idle_close_ms: 600_000,
+    continue_as_new_every: 0,
+    search_attributes: true,
+    tenant_attribute: true,
+    heartbeat_timeout_ms: 3_000,
+    cli: 'temporal',
+    ...settings,
+  }
 }
 
 export class Engine {
@@ -114,23 +130,14 @@ export class Engine {
   }
 
   async startWorker(): Promise<void> {
-    const { config = defaultConfig, providers = NO_PROVIDERS, address, settings, task_queue } = this.#options
+    const { config = defaultConfig, providers = NO_PROVIDERS, address, task_queue } = this.#options
     const agents = await createRegistry(checkConfig(config, 'test'), providers)
     const quiet = { debug() {}, warn() {}, error() {} }
-    const all: ThreadSettings = {
-      idle_close_ms: 600_000,
-      continue_as_new_every: 0,
-      search_attributes: true,
-      tenant_attribute: true,
-      heartbeat_timeout_ms: 3_000,
-      cli: 'temporal',
-      ...settings,
-    }
     const activities = createActivities({
       store: this.store,
       bus: this.bus,
       agents,
-      settings: all,
+      settings: settingsOf(this.#options),
       worker_id: 'test',
       logger: quiet,
       threads: createThreadWorkflows(this.client, task_queue),
@@ -188,14 +195,19 @@ export class Engine {
   }
 
   /** Sends a command and gives its outcome; throws the refusal. */
-  async send(thread_id: string, command: Command): Promise<JsonObject & { run_id: string }> {
-    const answer = await this.gateway.send(this.ref(thread_id), command)
+  async send(thread_id: string, command: Command, sending?: Sending): Promise<JsonObject & { run_id: string }> {
+    const answer = await this.gateway.send(this.ref(thread_id), command, sending)
     if (!answer.ok) throw new Error(`${answer.rejection.code}: ${answer.rejection.message}`)
     return answer.outcome as JsonObject & { run_id: string }
   }
 
-  async say(thread_id: string, content: string, more: Partial<Extract<Command, { type: 'submit' }>> = {}): Promise<string> {
-    return (await this.send(thread_id, { type: 'submit', mode: 'queue', messages: [{ role: 'user', content }], ...more })).run_id
+  async say(thread_id: string, content: string, more: Partial<SubmitCommand> = {}): Promise<string> {
+    return (await this.send(thread_id, submit(content, more))).run_id
+  }
+
+  /** The same in a thread that is not there: its first run is stored before its workflow is started. */
+  async begin(thread_id: string, content: string, more: Partial<SubmitCommand> = {}): Promise<string> {
+    return (await this.send(thread_id, submit(content, more), { new_thread: true })).run_id
   }
 
   /** The run once it is as asked: by default, once it has ended. */
@@ -231,6 +243,10 @@ export class Engine {
     })
     return stdout
   }
+}
+
+function submit(content: string, more: Partial<SubmitCommand>): SubmitCommand {
+  return { type: 'submit', mode: 'queue', messages: [{ role: 'user', content }], ...more }
 }
 
 /** Asks again until there is an answer; fails after `within` ms (20 s). */

@@ -38,25 +38,27 @@ describe('a run', () => {
     checkLog(await engine.log(thread))
   })
 
-  test.each([false, true])('costs the engine so many tasks and events (expected: %s)', async (expected) => {
+  test.each([
+    { begins: 'in its workflow', markers: 2, events: 16 },
+    { begins: 'in the store', markers: 1, events: 15 },
+  ])('that begins $begins costs the engine so many tasks and events', async ({ begins, markers, events }) => {
     const thread = newThread()
-    if (expected) engine.store.engine.expectNew(engine.ref(thread))
     const handle = engine.client.workflow.getHandle(`default/${thread}`)
     const counts = () =>
       eventually(async () => {
         const { searchAttributes } = await handle.describe()
         if (searchAttributes['WeftStatus']?.[0] !== 'idle') return undefined
-        const { events = [] } = (await handle.fetchHistory()) ?? {}
+        const { events } = (await handle.fetchHistory()) ?? {}
         const tasks = events?.filter((event) => event.workflowTaskCompletedEventAttributes != null).length
         const markers = events?.filter((event) => event.markerRecordedEventAttributes != null).length
         const upserts = events?.filter((event) => event.upsertWorkflowSearchAttributesEventAttributes != null).length
-        return { tasks, markers, upserts }
+        return { tasks, markers, upserts, events: events?.length }
       })
-    await engine.run(await engine.say(thread, 'hello', { agent_id: 'default' }))
-    expect(await counts()).toEqual({ tasks: 2, markers: 2, upserts: 1 })
+    const first = begins === 'in the store' ? engine.begin : engine.say
+    await engine.run(await first.call(engine, thread, 'hello', { agent_id: 'default' }))
+    expect(await counts()).toEqual({ tasks: 2, markers, upserts: 1, events })
     await engine.run(await engine.say(thread, 'and again', { agent_id: 'default' }))
-    expect(await counts()).toEqual({ tasks: 4, markers: 4, upserts: 3 })
-    expect(engine.store.engine.isExpectedNew(engine.ref(thread))).toBe(false)
+    expect(await counts()).toEqual({ tasks: 4, markers: markers + 2, upserts: 3, events: events + 15 })
   })
 
   test('makes the SDK take no note of each step of its work', async () => {

@@ -49,8 +49,6 @@ export function submitRoutes(): Route[] {
         // A refused start would leave an empty workflow behind. Nobody has had an id that was only just made up.
         const found = body.thread_id === undefined && key === null ? UNKNOWN : await lookUp(context, ref, key)
         if (found.thread === 'deleted') throw threadDeleted()
-        const new_thread = found.thread === null
-        if (new_thread) context.store.engine.expectNew(ref)
         const command = submitCommand({
           mode: 'foreground',
           agent_id,
@@ -69,8 +67,7 @@ export function submitRoutes(): Route[] {
               key,
               gone,
               delivery_id,
-              new_thread,
-              ...(key === null ? {} : { earlier: found.command }),
+              found,
             })
           const begun = streams
             ? await beginRun(context, causeOf(context, thread_id, key, command), gone, send)

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { Client, Connection } from '@temporalio/client'
 import { NativeConnection } from '@temporalio/worker'
 import { createWebhookActivities } from '../../../activities/deliver-webhooks.ts'
-import { createActivities } from '../../../activities/index.ts'
+import { beginThread, createActivities } from '../../../activities/index.ts'
 import { checkConfig } from '../../../src/agent/check-config.ts'
 import { defaultConfig } from '../../../src/agent/default-config.ts'
 import { NO_PROVIDERS } from '../../../src/agent/providers.ts'
@@ -56,7 +56,6 @@ await store.migrate()
 const bus = points.wrap('bus', createInProcessBus())
 const connection = await Connection.connect({ address, interceptors: retriesOfCalls() })
 const client = new Client({ connection })
-const gateway = points.wrap('gateway', createGateway({ client, timeout_ms: 5_000, task_queue }))
 const reconciler = points.wrap('reconciler', createReconciler(client, task_queue))
 const agents = await createRegistry(checkConfig(defaultConfig, 'test'), NO_PROVIDERS)
 const settings: ThreadSettings = {
@@ -66,6 +65,13 @@ const settings: ThreadSettings = {
   heartbeat_timeout_ms: 2_000,
   cli: 'temporal',
 }
+const gateway = points.wrap(
+  'gateway',
+  createGateway({
+    ...{ client, timeout_ms: 5_000, task_queue },
+    begin: (ref, command) => beginThread({ store, bus, settings }, ref, command),
+  }),
+)
 const quiet = { debug() {}, info() {}, warn() {}, error: (facts: object, message: string) => console.error(message, facts) }
 const waker = points.wrap('waker', createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: quiet, task_queue }))
 const stopSweep = startSweep({ store, client, interval_ms: SWEEP_MS, log: quiet, task_queue })

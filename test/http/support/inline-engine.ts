@@ -30,7 +30,7 @@ export function createInlineEngine(deps: ActivityDeps): ThreadGateway & { close(
   }
 
   return {
-    async send(ref, command, delivery_id): Promise<Answer> {
+    async send(ref, command, { delivery_id } = {}): Promise<Answer> {
       const key = `${ref.tenant}/${ref.thread_id}`
       const loading = threads.get(key) ?? load(ref)
       threads.set(key, loading)

@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beginThread } from '../../activities/index.ts'
+import { startSweep } from '../../src/temporal/sweep.ts'
+import { createGateway } from '../../src/temporal/client-gateway.ts'
+import { startOptions, THREAD_WORKFLOW } from '../../src/temporal/names.ts'
+import type { ThreadInput } from '../../src/thread/begin.ts'
+import type { Command } from '../../src/thread/command.ts'
+import { checkLog } from '../support/check-log.ts'
+import { eventually, startEngine, startTemporal, type Engine } from '../support/engine.ts'
+
+/** Threads whose first run is stored before their workflow is started, and what may go wrong between. */
+let temporal: Awaited<ReturnType<typeof startTemporal>>
+let engine: Engine
+const settings = {
+  ...{ idle_close_ms: 600_000, continue_as_new_every: 0, search_attributes: true, tenant_attribute: true },
+  ...{ heartbeat_timeout_ms: 3_000, cli: 'temporal' },
+}
+beforeAll(async () => {
+  temporal = await startTemporal()
+  engine = await startEngine({ address: temporal.address, cli: temporal.cli })
+})
+afterAll(async () => {
+  await engine.close()
+  await temporal.remove()
+})
+
+const hello = (id: string): Command => ({ type: 'submit', mode: 'queue', messages: [{ role: 'user', content: 'hello', id }] })
+const stored = (thread: string, { type, ...raw }: Command, delivery_id = thread) =>
+  beginThread({ store: engine.store, bus: engine.bus, settings }, engine.ref(thread), {
+    ...{ kind: 'command', type, raw, via: 'update', delivery_id },
+  })
+const start = (thread: string, input: ThreadInput) =>
+  engine.client.workflow.start(THREAD_WORKFLOW, { ...startOptions(engine.ref(thread), 'weft'), args: [input] })
+const kinds = async (thread: string): Promise<string[]> => (await engine.log(thread)).map(({ kind }) => kind)
+
+test('its log is that of a thread that begins in its workflow, and a repeat gets the first answer', async () => {
+  const run_id = await engine.begin('begun', 'hello', { command_id: 'once' })
+  const other = await engine.say('not-begun', 'hello', { command_id: 'once' })
+  expect(await engine.run(run_id)).toMatchObject({ termination: { type: 'natural_end' }, final_output: 'You said: hello' })
+  await engine.run(other)
+  expect(await kinds('begun')).toEqual(await kinds('not-begun'))
+  checkLog(await engine.log('begun'))
+  expect(await engine.say('begun', 'hello', { command_id: 'once' })).toBe(run_id)
+  const history = await engine.client.workflow.getHandle('default/begun').fetchHistory()
+  expect(history.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads).toHaveLength(1)
+})
+
+test('twenty at once with one id are one run, whoever begins it', async () => {
+  const runs = await Promise.all(Array.from({ length: 20 }, () => engine.begin('at-once', 'hello', { command_id: 'same' })))
+  expect(new Set(runs).size).toBe(1)
+  await engine.run(runs[0] ?? '')
+  expect((await kinds('at-once')).filter((kind) => kind === 'RunQueued')).toHaveLength(1)
+})
+
+test('twenty at once of their own are twenty runs', async () => {
+  const runs = await Promise.all(Array.from({ length: 20 }, (_, at) => engine.begin('each', `hello ${String(at)}`)))
+  expect(new Set(runs).size).toBe(20)
+  for (const run_id of runs) expect((await engine.run(run_id)).status).toBe('done')
+  checkLog(await engine.log('each'))
+})
+
+test('whoever stored it is gone before the workflow was started: the sweep starts it', async () => {
+  const begun = await stored('left', hello('left'))
+  const stop = startSweep({ store: engine.store, client: engine.client, interval_ms: 500, log: { warn() {}, info() {} } })
+  try {
+    const { run_id } = begun?.answer.ok === true ? begun.answer.outcome : {}
+    expect(await engine.run(String(run_id))).toMatchObject({ final_output: 'You said: hello' })
+    checkLog(await engine.log('left'))
+  } finally {
+    await stop()
+  }
+})
+
+test('the store does not answer in time: the thread begins in its workflow', async () => {
+  const never = createGateway({ client: engine.client, timeout_ms: 10_000, begin: () => new Promise(() => undefined) })
+  const away = createGateway({ client: engine.client, timeout_ms: 10_000, begin: () => Promise.reject(new Error('away')) })
+  for (const [at, gateway] of [never, away].entries()) {
+    const thread = `late-${String(at)}`
+    const answer = await gateway.send(engine.ref(thread), hello(thread), { new_thread: true })
+    if (!answer.ok) throw new Error(answer.rejection.message)
+    expect(await engine.run(String(answer.outcome['run_id']))).toMatchObject({ final_output: 'You said: hello' })
+  }
+})
+
+test('a start that comes late finds that the thread has had another life, and takes the store’s word', async () => {
+  const begun = await stored('late-start', hello('late-start'))
+  const run_id = begun?.answer.ok === true ? String(begun.answer.outcome['run_id']) : ''
+  await engine.send('late-start', { type: 'wake' })
+  await engine.run(run_id)
+  await engine.cli('workflow', 'terminate', '--workflow-id', 'default/late-start')
+  const before = await kinds('late-start')
+  if (begun === null) throw new Error('it did not begin')
+  await start('late-start', { loaded: begun.loaded })
+  // It has done the step once more by then, for nobody.
+  const handle = engine.client.workflow.getHandle('default/late-start')
+  await eventually(async () => {
+    const view = await handle.query<{ status?: string; event_seq?: number }>('thread')
+    return view.status === 'idle' && view.event_seq === before.length ? true : undefined
+  })
+  expect(await kinds('late-start')).toEqual(before)
+  await engine.run(await engine.say('late-start', 'and on'))
+  checkLog(await engine.log('late-start'))
+})
+
+test('a reset to the first task loads what the store has', async () => {
+  const run_id = await engine.begin('reset', 'hello')
+  await engine.run(run_id)
+  const before = await kinds('reset')
+  await engine.cli('workflow', 'reset', '--workflow-id', 'default/reset', '--type', 'FirstWorkflowTask', '--reason', 'a test')
+  await engine.run(await engine.say('reset', 'and on'))
+  expect((await kinds('reset')).slice(0, before.length)).toEqual(before)
+  checkLog(await engine.log('reset'))
+})
+
+test('more than a history should carry is loaded', async () => {
+  const metadata = { much: 'x'.repeat(15_000) }
+  const overrides = { response_format: { type: 'json', name: 'y'.repeat(4_000) } }
+  const run_id = await engine.begin('large', 'hello', { metadata, overrides })
+  expect((await engine.run(run_id)).metadata).toEqual(metadata)
+  const { events } = await engine.client.workflow.getHandle('default/large').fetchHistory()
+  const payload = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]?.data
+  expect(Buffer.from(payload ?? []).toString()).toBe('{"handed_over":true}')
+  expect(await kinds('large')).not.toContain('RunRescheduled')
+  checkLog(await engine.log('large'))
+})
