@@ -30,7 +30,7 @@ export async function listMessages(
     toPage(await read(db, ref, { wanted: paged, order, limit, offset }), page, {
       item: (row): MessageRow => row,
       key: (row) => ({ at: row.message_seq, id: row.message_id }),
-      count: () => (wanted.length === 0 ? committed(db, ref) : count(db, ref, wanted)),
+      count: () => (filter.run_id === undefined ? countByNumber(db, ref, filter) : count(db, ref, wanted)),
     }),
   )
 }
@@ -77,14 +77,22 @@ async function count(db: Db, ref: ThreadRef, wanted: RawBuilder<unknown>[]): Pro
   return rows[0]?.total ?? 0
 }
 
-/** Numbers have no gaps, so the last one is the count. */
-async function committed(db: Db, ref: ThreadRef): Promise<number> {
-  const { rows } = await sql<{ total: number | null }>`
+/**
+ * Numbers have no gaps, so the first and the last one tell how many there are between. Of these only the internal ones,
+ * which are few, are counted, by an index of their own.
+ */
+async function countByNumber(db: Db, ref: ThreadRef, { after = 0, before, visibility }: MessageFilter): Promise<number> {
+  const internal = [sql`m.visibility = 'internal'`, sql`m.message_seq > ${after}::bigint`]
+  if (before !== undefined) internal.push(sql`m.message_seq < ${before}::bigint`)
+  if (visibility === 'internal') return count(db, ref, internal)
+  const { rows } = await sql<{ last: number | null }>`
     select greatest(
       (select max(message_seq) from weft.messages where tenant = ${ref.tenant} and thread_id = ${ref.thread_id}),
       (select max(to_seq) from weft.lineage where tenant = ${ref.tenant} and thread_id = ${ref.thread_id})
-    ) as total`.execute(db)
-  return rows[0]?.total ?? 0
+    ) as last`.execute(db)
+  const last = Math.min(rows[0]?.last ?? 0, (before ?? Infinity) - 1)
+  const all = Math.max(0, last - Math.max(0, after))
+  return visibility === 'all' ? all : Math.max(0, all - (await count(db, ref, internal)))
 }
 
 export function messagesBetween(

@@ -30,6 +30,26 @@ export function conversationContract(store: () => Store): void {
       expect(await store().conversation.messagesBetween(ref, { after: 0, through: 3, limit: 9_999 })).toHaveLength(3)
     })
 
+    it('counts as many messages as it lists, whatever is asked for', async () => {
+      const source = freshRef()
+      const events = [1, 2, 3, 4, 5, 6].map((n) => {
+        const event = committed(n, n)
+        if (event.kind === 'MessageCommitted' && n % 3 === 0) event.payload.visibility = 'internal'
+        return event
+      })
+      await store().engine.persist(batch(source, await loadEpoch(store(), source), events))
+      const child = freshRef(source.tenant)
+      await store().threads.fork(source.tenant, source.thread_id, 4, { id: child.thread_id })
+      for (const ref of [source, child, freshRef()])
+        for (const visibility of ['external', 'internal', 'all'] as const)
+          for (const after of [undefined, 0, 2, 9])
+            for (const before of [undefined, 1, 4, 9]) {
+              const bounds = { ...(after === undefined ? {} : { after }), ...(before === undefined ? {} : { before }) }
+              const page = await store().conversation.listMessages(ref, { order: 'asc', visibility, ...bounds }, { limit: 9 })
+              expect({ visibility, ...bounds, total: page.total }).toEqual({ visibility, ...bounds, total: page.items.length })
+            }
+    })
+
     it('reads long transcripts whole', async () => {
       const ref = freshRef()
       const epoch = await loadEpoch(store(), ref)

@@ -66,6 +66,8 @@ const ASKED: Record<string, Asked> = {
   'a run': (ref) => store.conversation.getRun(ref.tenant, 'run-1', ref.thread_id),
   'the latest run': (ref) => store.conversation.latestRun(ref),
   'the last messages': (ref) => store.conversation.listMessages(ref, { order: 'desc', visibility: 'all' }, { limit: PAGE }),
+  'the last messages that people see': (ref) =>
+    store.conversation.listMessages(ref, { order: 'desc', visibility: 'external' }, { limit: PAGE }),
   'the messages of a run': (ref) =>
     store.conversation.listMessages(ref, { order: 'asc', visibility: 'all', run_id: 'run-1' }, { limit: PAGE }),
   'messages by their ids': (ref) => store.conversation.messagesByIds(ref, ['m-1', 'm-2']),
