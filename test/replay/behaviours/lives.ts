@@ -14,6 +14,22 @@ const atRest = (s: Stage): Promise<boolean> =>
 
 /** What outlives an execution. */
 export const lives: Behaviours = {
+  'begun-in-the-store': async (s) => {
+    await s.ends(await s.engine.begin(s.thread, 'hello'))
+    await s.run('and again')
+  },
+  'begun-in-the-store-and-reset': async (s) => {
+    const run_id = await s.engine.begin(s.thread, EMAIL)
+    await s.tickets(run_id)
+    await reset(s, 'FirstWorkflowTask')
+    await s.decide((await s.tickets(run_id))[0] ?? '')
+    await s.ends(run_id)
+  },
+  'begun-in-the-store-with-much': async (s) => {
+    const metadata = { much: 'x'.repeat(15_000) }
+    const overrides = { response_format: { type: 'json', name: 'y'.repeat(4_000) } }
+    await s.ends(await s.engine.begin(s.thread, 'hello', { metadata, overrides }))
+  },
   'idle-and-back': {
     settings: { idle_close_ms: 300 },
     play: async (s) => {

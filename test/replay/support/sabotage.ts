@@ -18,6 +18,12 @@ export const SABOTAGE: readonly Sabotage[] = [
     seen: ['plain-run', 'edited'],
   },
   {
+    what: 'a thread that was stored before its start is loaded all the same',
+    find: /loaded !== undefined && !again/,
+    put: 'false',
+    seen: ['begun-in-the-store', 'begun-in-the-store-and-reset'],
+  },
+  {
     what: 'an extra timer before anything else',
     find: /(\(0,(_temporalio_workflow__\w+)\.setDefaultSignalHandler\))/,
     put: '(void (0,$2.sleep)(60000)), $1',
