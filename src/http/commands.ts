@@ -10,6 +10,7 @@ import { noteFacts } from '../log/facts.ts'
 import { ThreadUnavailable, type Delivered } from '../temporal/gateway.ts'
 import { bodyHash, keyedId, repeatId } from './idempotency.ts'
 import type { HttpContext } from './options.ts'
+import { isUntouched } from './lookup.ts'
 import { HttpProblem, PROBLEMS, type ProblemCode } from './problems.ts'
 import { openInbox } from './streams/inbox.ts'
 import { waitUntilStored } from './streams/wait.ts'
@@ -45,15 +46,15 @@ export async function sendCommand<T>(
   const inbox = openInbox(context.bus, ref.tenant, ref.thread_id, options.gone)
   const deadline = Date.now() + context.limits.stored_wait_ms
   try {
-    // Of a thread that the store did not know it has nothing that the thread could have forgotten.
-    const known = options.found?.thread === null ? null : await knownAnswer(context, ref, command, options)
+    const untouched = options.found !== undefined && isUntouched(options.found)
+    const known = untouched ? null : await knownAnswer(context, ref, command, options)
     if (known !== null) return known as Sent<unknown> as Sent<T>
     const said = await withDeadline(
       context,
       context.gateway.send(
         ref,
         { ...command, ...keyed(ref.tenant, options), origin: 'http' },
-        { delivery_id: options.delivery_id, new_thread: options.found?.thread === null },
+        { delivery_id: options.delivery_id, new_thread: untouched },
       ),
     )
     const answer = await asStored(context, ref, command, options, said)

@@ -1,6 +1,7 @@
 import type { ThreadRef } from '../thread/ports.ts'
 import type { RunRecord } from '../thread/records.ts'
-import type { ThreadRow } from '../store/store.ts'
+import type { LookedUp, ThreadRow } from '../store/store.ts'
+import { keyedId } from './idempotency.ts'
 import type { HttpContext } from './options.ts'
 import { HttpProblem } from './problems.ts'
 
@@ -13,9 +14,36 @@ export function refOf(context: HttpContext, thread_id: string): ThreadRef {
 /** Throws `thread_not_found` or `thread_deleted`. */
 export async function requireThread(context: HttpContext, id: string): Promise<ThreadRow> {
   const row = await context.store.threads.get(context.tenant, id)
-  if (row === null) throw new HttpProblem('thread_not_found', 'There is no thread with this id.')
+  if (row === null) throw threadNotFound()
   if (row === 'deleted') throw threadDeleted()
   return row
+}
+
+/**
+ * Whether the thread is there, and what the store has of an earlier command with this key, at once. Throws
+ * `thread_deleted`, and `thread_not_found` where it must be there.
+ */
+export async function lookUpThread(
+  context: HttpContext,
+  ref: ThreadRef,
+  { route, key, required }: { route: string; key: string | null; required: boolean },
+): Promise<LookedUp> {
+  const found = await context.store.engine.lookUp(ref, key === null ? null : keyedId(ref.tenant, route, key))
+  if (found.thread === 'deleted') throw threadDeleted()
+  if (required && found.thread === null) throw threadNotFound()
+  return found
+}
+
+/** Nobody has had an id that was only just made up. */
+export const NEW_THREAD: LookedUp = { thread: null, command: null }
+
+/** No command has come to it yet, so there is nothing that it could have forgotten. */
+export function isUntouched({ thread }: LookedUp): boolean {
+  return thread === null || thread === 'empty'
+}
+
+function threadNotFound(): HttpProblem {
+  return new HttpProblem('thread_not_found', 'There is no thread with this id.')
 }
 
 export function threadDeleted(): HttpProblem {

@@ -73,8 +73,8 @@ export function engineRows(database: Database, inputs: StepInputs): EngineRows {
     },
     lookUp: async ({ tenant, thread_id }, command_id) => {
       const { rows } = await database.run((db) =>
-        sql<{ deleted: boolean; command: LedgerEntry | null }>`
-          select t.deleted_at is not null as deleted, (
+        sql<{ deleted: boolean; empty: boolean; command: LedgerEntry | null }>`
+          select t.deleted_at is not null as deleted, t.epoch = 0 and t.last_seq = 0 as empty, (
             select row_to_json(k) from (
               select c.command_id, c.body_hash, c.at, c.reply from weft.commands c
               where c.tenant = t.tenant and c.thread_id = t.id and c.command_id = ${command_id}
@@ -84,7 +84,7 @@ export function engineRows(database: Database, inputs: StepInputs): EngineRows {
       )
       const [row] = rows
       if (row === undefined) return { thread: null, command: null }
-      return { thread: row.deleted ? 'deleted' : 'there', command: row.command }
+      return { thread: row.deleted ? 'deleted' : row.empty ? 'empty' : 'there', command: row.command }
     },
     sharedState: async (ref) => {
       const { rows } = await database.run((db) =>

@@ -291,8 +291,8 @@ export type StagedKey = ThreadRef & { run_id: string; step: number; attempt: num
 
 /** `events`: on `stored`, the new ones in their stored form, references resolved. */
 export type Persisted = PersistResult & { events?: LogEvent[] }
-/** `thread`: null if it never was there. */
-export type LookedUp = { thread: 'there' | 'deleted' | null; command: LedgerEntry | null }
+/** `thread`: null if it never was there; `empty` if it was only created, and no workflow has had it. */
+export type LookedUp = { thread: 'there' | 'empty' | 'deleted' | null; command: LedgerEntry | null }
 
 /** What the workflow's own activities need. */
 export interface EngineRows {
@@ -300,7 +300,10 @@ export interface EngineRows {
   load(ref: LoadInput): Promise<Omit<Extract<LoadResult, { status: 'loaded' }>, 'settings'> | { status: 'deleted' }>
   /** One transaction. */
   persist(batch: PersistBatch): Promise<Persisted>
-  /** Makes a thread with its first batch; null, and nothing is written, where it is there or the store must be asked. */
+  /**
+   * Stores the first batch of a thread that is not there, which makes it, or is `empty`. Null, and nothing is written,
+   * where something has come of it already or the store must be asked.
+   */
   begin(batch: PersistBatch): Promise<Persisted | null>
   /** Writes or replaces parts of an attempt's output; they become visible only through a persisted event. */
   stage(key: StagedKey, parts: { part: string; value: Json }[]): Promise<void>

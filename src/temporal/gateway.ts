@@ -16,7 +16,7 @@ export type Sending = {
    * command names is one.
    */
   delivery_id?: string | undefined
-  /** The store did not know the thread a moment ago: its first run can be stored before its workflow is started. */
+  /** Nothing had come to the thread a moment ago: its first run can be stored before its workflow is started. */
   new_thread?: boolean
 }
 

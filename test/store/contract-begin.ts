@@ -38,12 +38,23 @@ export function beginContract(store: () => Store): void {
       expect(await contents(at_once)).toEqual(await contents(loaded_first))
     })
 
-    it('does not begin where it is there already, or was', async () => {
+    it('begins as well where it was only created, and keeps what it was created with', async () => {
       const ref = freshRef()
-      await store().threads.create(ref.tenant, { id: ref.thread_id })
+      await store().threads.create(ref.tenant, { id: ref.thread_id, title: 'by hand', custom: { a: 1 } })
+      expect(await store().engine.lookUp(ref, null)).toEqual({ thread: 'empty', command: null })
+      expect(await store().engine.begin(first(ref))).toMatchObject({ status: 'stored', last_seq: 2 })
+      expect(await store().engine.lookUp(ref, null)).toMatchObject({ thread: 'there' })
+      const row = await store().threads.get(ref.tenant, ref.thread_id)
+      expect(row).toMatchObject({ title: 'by hand', custom: { a: 1 }, status: 'running', last_seq: 2 })
+      expect(await store().engine.begin(first(ref))).toBeNull()
+      expect(await loadEpoch(store(), ref)).toBe(2)
+    })
+
+    it('does not begin where somebody has loaded it already, or where it was deleted', async () => {
+      const ref = freshRef()
+      expect(await loadEpoch(store(), ref)).toBe(1)
       expect(await store().engine.begin(first(ref))).toBeNull()
       expect(await store().conversation.getRun(ref.tenant, 'run-1', ref.thread_id)).toBeNull()
-      expect(await loadEpoch(store(), ref)).toBe(1)
 
       await store().threads.delete(ref.tenant, ref.thread_id, 'detach')
       expect(await store().engine.begin(first(ref))).toBeNull()

@@ -45,6 +45,15 @@ test('its log is that of a thread that begins in its workflow, and a repeat gets
   expect(history.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads).toHaveLength(1)
 })
 
+test('a thread that was only created begins as well, and keeps what it was created with', async () => {
+  await engine.store.threads.create('default', { id: 'created', title: 'by hand' })
+  await engine.run(await engine.begin('created', 'hello'))
+  const { events } = await engine.client.workflow.getHandle('default/created').fetchHistory()
+  expect(events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads).toHaveLength(1)
+  expect(await engine.store.threads.get('default', 'created')).toMatchObject({ title: 'by hand', message_count: 2 })
+  checkLog(await engine.log('created'))
+})
+
 test('twenty at once with one id are one run, whoever begins it', async () => {
   const runs = await Promise.all(Array.from({ length: 20 }, () => engine.begin('at-once', 'hello', { command_id: 'same' })))
   expect(new Set(runs).size).toBe(1)

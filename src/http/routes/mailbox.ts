@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { sendCommand, submitCommand, type Submitted } from '../commands.ts'
 import { idempotencyKey } from '../idempotency.ts'
-import { refOf, requireThread, threadDeleted } from '../lookup.ts'
+import { lookUpThread, refOf, requireThread } from '../lookup.ts'
 import { pageRequest, presentPage } from '../paging.ts'
 import { presentDispatch } from '../present.ts'
 import { json } from '../response.ts'
@@ -39,10 +39,10 @@ export function mailboxRoutes(): Route[] {
         const messages = [{ role: 'user' as const, content: textOf(body.payload) }]
         checkSizes(messages)
         const key = idempotencyKey(headers)
-        if ((await context.store.threads.get(context.tenant, id)) === 'deleted') throw threadDeleted()
+        const [ref, route] = [refOf(context, id), 'POST /v1/threads/mailbox']
+        const found = await lookUpThread(context, ref, { route, key, required: false })
         const command = submitCommand({ mode: 'queue', messages })
-        const route = 'POST /v1/threads/mailbox'
-        const { outcome } = await sendCommand<Submitted>(context, refOf(context, id), command, { route, key, gone })
+        const { outcome } = await sendCommand<Submitted>(context, ref, command, { route, key, gone, found })
         const { dispatch_id, run_id } = outcome
         return json({ dispatch_id, run_id, thread_id: id }, 201, { 'Content-Location': `/v1/runs/${run_id}` })
       },

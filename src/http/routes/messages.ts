@@ -3,7 +3,7 @@ import type { MessageFilter } from '../../store/store.ts'
 import { sendCommand, submitCommand, SUBMIT_REFUSALS, type Submitted } from '../commands.ts'
 import { idempotencyKey } from '../idempotency.ts'
 import { forgotten } from '../forgotten.ts'
-import { checkAgent, refOf, requireThread } from '../lookup.ts'
+import { checkAgent, lookUpThread, refOf, requireThread } from '../lookup.ts'
 import { pageFrame, pageRequest } from '../paging.ts'
 import { presentMessage, presentReceipt } from '../present.ts'
 import { HttpProblem } from '../problems.ts'
@@ -30,9 +30,9 @@ export function messageRoutes(): Route[] {
         checkAgent(context, body.agent_id)
         checkSizes(body.messages, { metadata: body.metadata, overrides: body.overrides })
         const key = idempotencyKey(headers)
-        await requireThread(context, id)
-        const route = 'POST /v1/threads/messages'
-        const { outcome } = await sendCommand<Submitted>(context, refOf(context, id), submitCommand(body), { route, key, gone })
+        const [ref, route] = [refOf(context, id), 'POST /v1/threads/messages']
+        const found = await lookUpThread(context, ref, { route, key, required: true })
+        const { outcome } = await sendCommand<Submitted>(context, ref, submitCommand(body), { route, key, gone, found })
         const { status, run_id, dispatch_id, message_ids } = outcome
         return json({ status, thread_id: id, run_id, dispatch_id, message_ids }, 202, {
           'Content-Location': `/v1/runs/${run_id}`,

@@ -1,9 +1,7 @@
-import type { LookedUp } from '../../store/store.ts'
 import type { SubmitCommand } from '../../thread/command.ts'
-import type { ThreadRef } from '../../thread/ports.ts'
 import { sendCommand, submitCommand, SUBMIT_REFUSALS, type Sent, type Submitted } from '../commands.ts'
-import { bodyHash, idempotencyKey, keyedId, newThreadId, repeatId } from '../idempotency.ts'
-import { checkAgent, refOf, threadDeleted } from '../lookup.ts'
+import { bodyHash, idempotencyKey, newThreadId, repeatId } from '../idempotency.ts'
+import { checkAgent, lookUpThread, NEW_THREAD, refOf } from '../lookup.ts'
 import type { HttpContext } from '../options.ts'
 import { presentRun } from '../present.ts'
 import { HttpProblem } from '../problems.ts'
@@ -46,9 +44,9 @@ export function submitRoutes(): Route[] {
         const key = idempotencyKey(headers)
         const thread_id = body.thread_id ?? newThreadId(context.tenant, ROUTE, key)
         const ref = refOf(context, thread_id)
-        // A refused start would leave an empty workflow behind. Nobody has had an id that was only just made up.
-        const found = body.thread_id === undefined && key === null ? UNKNOWN : await lookUp(context, ref, key)
-        if (found.thread === 'deleted') throw threadDeleted()
+        // A refused start would leave an empty workflow behind.
+        const isNamed = body.thread_id !== undefined || key !== null
+        const found = isNamed ? await lookUpThread(context, ref, { route: ROUTE, key, required: false }) : NEW_THREAD
         const command = submitCommand({
           mode: 'foreground',
           agent_id,
@@ -93,12 +91,6 @@ export function submitRoutes(): Route[] {
       },
     }),
   ]
-}
-
-const UNKNOWN: LookedUp = { thread: null, command: null }
-
-function lookUp({ store, tenant }: HttpContext, ref: ThreadRef, key: string | null): Promise<LookedUp> {
-  return store.engine.lookUp(ref, key === null ? null : keyedId(tenant, ROUTE, key))
 }
 
 function causeOf({ tenant }: HttpContext, thread_id: string, key: string | null, command: SubmitCommand): Cause {

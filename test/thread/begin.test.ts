@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { nextBatch, stored } from '../../src/thread/batch.ts'
+import { firstRun } from '../../src/thread/begin.ts'
+import { applyInput, type CommandInput, type Moment } from '../../src/thread/input.ts'
+import { next } from '../../src/thread/next.ts'
+import { emptyThread, fromStore } from '../../src/thread/state-init.ts'
+import { SETTINGS } from './given.ts'
+
+/** A thread's first command, taken before there is a workflow. */
+const REF = { tenant: 'default', thread_id: 't1' }
+const MOMENT: Moment = { execution: { run_id: 'nobody', started_at: 1_000 }, now: 1_000 }
+const command = (raw: object, type = 'submit'): CommandInput => ({ kind: 'command', type, raw, via: 'update', delivery_id: 'd1' })
+const submit = (more: object = {}): CommandInput =>
+  command({ mode: 'queue', messages: [{ role: 'user', content: 'hello' }], sent_at: 1_000, ...more })
+/** As it comes out of a workflow's input. */
+const sent = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
+
+describe('the first run of a thread', () => {
+  it('given what it led to, the workflow is where it would be had it taken the command itself', () => {
+    for (const more of [{}, { mode: 'foreground', command_id: 'c1' }, { metadata: { a: 1 }, agent_id: 'other' }]) {
+      const first = firstRun(REF, SETTINGS, submit(more), MOMENT)
+      if (first === null) throw new Error('it led to nothing')
+      const itself = applyInput({ ...emptyThread('default', 't1', SETTINGS), epoch: 1 }, submit(more), MOMENT)
+      expect(first.batch).toEqual(nextBatch(itself.state))
+      expect(first.answer).toEqual(itself.answer)
+      const begun = fromStore(REF, sent(first.loaded))
+      expect({ ...begun, commands: 1 }).toEqual(sent(stored(itself.state, first.batch)))
+      expect(next(begun, 1_000).effects).toMatchObject([{ type: 'model_step', input: { step: 1, attempt: 1 } }])
+    }
+  })
+
+  it('when the command comes to the workflow as well, it is a repeat, under whatever name it is known', () => {
+    for (const more of [{}, { command_id: 'c1' }, { messages: [{ id: 'm1', role: 'user', content: 'hello' }] }]) {
+      const first = firstRun(REF, SETTINGS, submit(more), MOMENT)
+      if (first === null) throw new Error('it led to nothing')
+      const begun = fromStore(REF, sent(first.loaded))
+      const later = { execution: { run_id: 'execution', started_at: 2_000 }, now: 2_000 }
+      const again = applyInput(begun, submit({ ...more, sent_at: 2_000 }), later)
+      expect(again.state).toBe(begun)
+      expect(again.answer).toEqual({ ...first.answer, replayed: true })
+    }
+  })
+
+  it('when the command is refused, or no command, there is nothing to begin with', () => {
+    expect(firstRun(REF, SETTINGS, submit({ mode: 'resume_open_run' }), MOMENT)).toBeNull()
+    expect(firstRun(REF, SETTINGS, submit({ messages: 'none' }), MOMENT)).toBeNull()
+    expect(firstRun(REF, SETTINGS, command({ mode: 'graceful' }, 'interrupt'), MOMENT)).toBeNull()
+    expect(firstRun(REF, SETTINGS, command({}, 'nonsense'), MOMENT)).toBeNull()
+  })
+})
