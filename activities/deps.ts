@@ -5,6 +5,7 @@ import type { ModelTrace } from '../src/tracing/tracing.ts'
 import type { Observe } from '../src/thread/ports.ts'
 import type { ThreadWorkflows } from '../src/thread/repair/ports.ts'
 import type { ThreadSettings } from '../src/thread/state.ts'
+import type { StepsAhead } from './steps-ahead.ts'
 
 /** What activities log to; pino's loggers fit. */
 export type ActivityLogger = {
@@ -22,6 +23,8 @@ export type ActivityDeps = {
   /** Names this process in run records. */
   worker_id: string
   observe?: Observe
+  /** Model steps that may be under way before their activity comes. */
+  ahead?: StepsAhead
   /** Sees each call to a model. */
   trace_model?: ModelTrace
   logger: ActivityLogger

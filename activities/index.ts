@@ -8,7 +8,10 @@ import { reconcileActivities } from './reconcile.ts'
 import { runModelStep } from './run-model-step.ts'
 import { runTool } from './run-tool.ts'
 
+export { beginStepsAhead } from './begin-steps-ahead.ts'
 export { beginThread } from './begin-thread.ts'
+export { beginStep } from './run-model-step.ts'
+export { StepsAhead } from './steps-ahead.ts'
 export type { ActivityDeps, ActivityLogger } from './deps.ts'
 
 export type WorkerActivities = ThreadActivities & ReconcileActivities

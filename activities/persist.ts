@@ -32,7 +32,7 @@ function told(
     const frame = { type: 'events' as const, thread_id: batch.thread_id, last_seq: result.last_seq }
     bus.publish(batch.tenant, events === undefined ? frame : { ...frame, events, commands: beginners(events, batch) })
     if (events !== undefined)
-      observe?.(events, { tenant: batch.tenant, ended: expanded.runs.filter(({ record }) => record.status === 'done') })
+      observe?.(events, { tenant: batch.tenant, ended: expanded.runs.filter(({ record }) => record.status === 'done'), batch })
   }
   if (result.status === 'gap') on_gap?.(batch.tenant)
   return result

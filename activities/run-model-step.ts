@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity'
 import { classifyModelError } from '../src/agent/model-errors.ts'
 import { toModelMessages, usedCallIds } from '../src/agent/transcript.ts'
 import type { TranscriptRow } from '../src/store/store.ts'
@@ -16,6 +17,7 @@ import { StepStage } from './step-stage.ts'
 import { StepOutput } from './step-output.ts'
 import { Stopped, watchStop } from './stop-watch.ts'
 import type { StopWatch } from './stop-watch.ts'
+import type { StepUnderWay } from './steps-ahead.ts'
 
 type Failed = Extract<ModelStepResult, { kind: 'failed' }>
 
@@ -25,12 +27,23 @@ type Failed = Extract<ModelStepResult, { kind: 'failed' }>
  * that `interrupted` always means that somebody asked for it.
  */
 export async function runModelStep(deps: ActivityDeps, input: ModelStepInput): Promise<ModelStepResult> {
-  const result = await takeStep(deps, input)
+  const { watch, result } = deps.ahead?.take(input) ?? beginStep(deps, input)
+  watch.attach(Context.current())
+  return await result
+}
+
+/** The step itself, for an activity that is there or yet to come: until one is attached, only the bus can stop it. */
+export function beginStep(deps: ActivityDeps, input: ModelStepInput): StepUnderWay {
+  const watch = watchStop(deps, input)
+  return { watch, result: takeStep(deps, input, watch) }
+}
+
+async function takeStep(deps: ActivityDeps, input: ModelStepInput, watch: StopWatch): Promise<ModelStepResult> {
+  const result = await answered(deps, input, watch)
   return result.kind === 'interrupted' ? result : { ...result, worker: deps.worker_id }
 }
 
-async function takeStep(deps: ActivityDeps, input: ModelStepInput): Promise<ModelStepResult> {
-  const watch = watchStop(deps, input)
+async function answered(deps: ActivityDeps, input: ModelStepInput, watch: StopWatch): Promise<ModelStepResult> {
   try {
     const prepared = await patiently(watch, () => prepare(deps, input))
     return 'kind' in prepared ? prepared : await answer(deps, input, watch, prepared)

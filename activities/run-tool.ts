@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity'
 import { parseArguments } from '../src/agent/arguments.ts'
 import type { AgentTool, ToolCallOptions } from '../src/agent/define-config.ts'
 import { ToolEffects } from '../src/agent/tool-effects.ts'
@@ -23,6 +24,7 @@ export async function runTool(deps: ActivityDeps, input: ToolInput): Promise<Too
   if (tool.execute === undefined)
     return { kind: 'missing', error: `the tool "${input.tool_name}" can only be answered from outside` }
   const watch = watchStop(deps, input)
+  watch.attach(Context.current())
   try {
     const args = await patiently(watch, () => findArguments(deps, input))
     const { result, effects } = await execute(deps, tool, input, args, watch)

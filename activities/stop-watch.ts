@@ -1,4 +1,4 @@
-import { Context } from '@temporalio/activity'
+import type { Context } from '@temporalio/activity'
 import type { LiveFrame } from '../src/live/bus.ts'
 import type { ActivityDeps } from './deps.ts'
 
@@ -15,6 +15,10 @@ export type StopWatch = {
   race<T>(promise: PromiseLike<T>): Promise<T>
   /** What to throw when the stop was not requested: Temporal's own failure. */
   failure(): unknown
+  /** From now on it is this activity that heartbeats and may be cancelled. */
+  attach(activity: Context): void
+  /** Nobody wants it any more. */
+  abandon(): void
   close(): void
 }
 /** Thrown by `race` and `sleep`; never leaves an activity. */
@@ -29,14 +33,16 @@ const MAX_TIMER_MS = 2_147_483_647
 const HINT_LOOK_BACK = 50
 
 /**
- * Heartbeats until closed, and listens for the two ways to stop: Temporal's cancellation, which comes with a
- * heartbeat, and the abort hint: the run's RunInterrupted event on the live bus, which is there in milliseconds.
+ * Heartbeats for its activity until closed, and listens for the two ways to stop: Temporal's cancellation, which comes
+ * with a heartbeat, and the abort hint: the run's RunInterrupted event on the live bus, which is there in milliseconds.
  */
 export function watchStop(
   deps: Pick<ActivityDeps, 'bus' | 'store' | 'settings'>,
   ref: { tenant: string; thread_id: string; run_id: string },
 ): StopWatch {
-  const context = Context.current()
+  let context: Context | undefined
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
   const controller = new AbortController()
   let hinted = false
   let expired = false
@@ -49,15 +55,9 @@ export function watchStop(
     stop()
   }
   const period = Math.min(Math.max(deps.settings.heartbeat_timeout_ms / 10, MIN_HEARTBEAT_MS), MAX_HEARTBEAT_MS)
-  context.heartbeat()
-  const timer = setInterval(() => {
-    context.heartbeat()
-  }, period)
   const unsubscribe = deps.bus.subscribe(ref.tenant, ref.thread_id, (frame) => {
     if (frame.type === 'events') void isHint(deps, ref, frame).then((yes) => (yes ? hint() : undefined))
   })
-  context.cancellationSignal.addEventListener('abort', stop, { once: true })
-  if (context.cancellationSignal.aborted) stop()
   const stopped = new Promise<never>((_, reject) => {
     const fail = (): void => {
       reject(new Stopped('the activity must stop'))
@@ -78,14 +78,24 @@ export function watchStop(
       )
     },
     expired: () => expired,
-    requested: () => hinted || expired || context.cancellationDetails?.cancelRequested === true,
+    requested: () => hinted || expired || context?.cancellationDetails?.cancelRequested === true,
     race: (promise) => Promise.race([stopped, promise]),
-    failure: () => context.cancellationSignal.reason as unknown,
+    failure: () => context?.cancellationSignal.reason as unknown,
+    attach: (activity) => {
+      context = activity
+      if (closed) return
+      activity.heartbeat()
+      timer = setInterval(() => activity.heartbeat(), period)
+      activity.cancellationSignal.addEventListener('abort', stop, { once: true })
+      if (activity.cancellationSignal.aborted) stop()
+    },
+    abandon: stop,
     close: () => {
+      closed = true
       clearInterval(timer)
       clearTimeout(deadline)
       unsubscribe()
-      context.cancellationSignal.removeEventListener('abort', stop)
+      context?.cancellationSignal.removeEventListener('abort', stop)
     },
   }
 }

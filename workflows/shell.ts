@@ -1,5 +1,5 @@
 import { allHandlersFinished, CancellationScope, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
-import { mayGoAlong, type Begin, type ThreadInput } from '../src/thread/begin.ts'
+import { fromFirstRun, mayGoAlong, type Begin, type ThreadInput } from '../src/thread/begin.ts'
 import type { CommandInput, Input, Moment } from '../src/thread/input.ts'
 import { HISTORY_EVENTS, WRITTEN_BYTES } from '../src/thread/limits.ts'
 import { next, type Next } from '../src/thread/next.ts'
@@ -7,7 +7,7 @@ import type { LoadInput, Report, ThreadRef } from '../src/thread/ports.ts'
 import { reject, type Answer } from '../src/thread/reply.ts'
 import type { Reconciled } from '../src/thread/repair/ports.ts'
 import { beyond, isBehind, mustAdopt } from '../src/thread/rules/adopt.ts'
-import { fromPredecessor, fromStore } from '../src/thread/state-init.ts'
+import { fromPredecessor } from '../src/thread/state-init.ts'
 import type { ThreadState } from '../src/thread/state.ts'
 import { detailsView } from '../src/thread/view.ts'
 import { Alarm } from './alarm.ts'
@@ -126,7 +126,7 @@ export class ThreadShell {
     this.#inbox.carryOn(inputs)
     const again = beginsAgain()
     if (state !== undefined && !again) this.#enter(fromPredecessor(state))
-    else if (loaded !== undefined && !again) this.#enter(fromStore(this.#ref, loaded))
+    else if (loaded !== undefined && !again) this.#enter(fromFirstRun(this.#ref, loaded))
     else await this.#begin(handed_over === true && !again ? undefined : { type: 'loaded' }, again)
     if (this.#state !== null) await this.#loop()
     await condition(allHandlersFinished)

@@ -63,9 +63,10 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
           // Beside the answer's way, which must not become longer by a turn.
           answer.then(
             (given) => {
-              const run_id = movedRun(given)
-              if (run_id === undefined) return
-              const known = runs.get(run_id)
+              const { run_id, replayed } = movedRun(given)
+              const known = run_id === undefined ? undefined : runs.get(run_id)
+              // A thread's first run is stored before it comes here, as a repeat of what nobody has told yet.
+              if (run_id === undefined || (replayed && known !== undefined)) return
               set(run_id, { origin: known === undefined ? trace : known.origin, latest: trace ?? known?.latest })
             },
             () => undefined,
@@ -95,11 +96,11 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
   }
 }
 
-/** The run that a command has started or changed, by its answer; of a repeat nothing has changed. */
-function movedRun(answer: unknown): string | undefined {
+/** The run that a command has started or changed, by its answer; by a repeat (`replayed`) nothing has changed. */
+function movedRun(answer: unknown): { run_id: string | undefined; replayed: boolean } {
   const { ok, replayed, outcome } = fieldsOf(answer)
   const { run_id } = fieldsOf(outcome)
-  return ok === true && replayed === false && typeof run_id === 'string' ? run_id : undefined
+  return { run_id: ok === true && typeof run_id === 'string' ? run_id : undefined, replayed: replayed !== false }
 }
 
 /** The run that an activity works for; of a batch the first that has changed, and all that end with it. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
-import { beginThread, createActivities } from '../../activities/index.ts'
+import { beginStepsAhead, beginThread, createActivities, StepsAhead, type ActivityDeps } from '../../activities/index.ts'
 import type { AgentRegistry } from '../agent/registry.ts'
 import { isLoopback, type Config } from '../config.ts'
 import { createHttpApp } from '../http/app.ts'
@@ -99,7 +99,8 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   const observe: Observe = (events, batch) => {
     for (const each of observers) each(events, batch)
   }
-  const worker = config.role === 'api' ? null : await addWorker(base, { bus, settings, observe, client, tracing, metrics })
+  const worker =
+    config.role === 'api' ? null : await addWorker(base, { bus, settings, observe, observers, client, tracing, metrics })
   if (worker !== null) {
     const waker = createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: logger })
     // Outside of the activity that stored the events: what follows is about no thread in particular.
@@ -215,6 +216,7 @@ type WorkerParts = {
   bus: LiveBus
   settings: ThreadSettings
   observe: Observe
+  observers: Observe[]
   client: Client
   tracing: Tracing | null
   metrics: Metrics
@@ -222,7 +224,7 @@ type WorkerParts = {
 
 async function addWorker(
   base: Foundations,
-  { bus, settings, observe, client, tracing, metrics }: WorkerParts,
+  { bus, settings, observe, observers, client, tracing, metrics }: WorkerParts,
 ): Promise<WorkerService> {
   const { config, logger, shutdown, temporal, store, agents, identity, onFailure } = base
   const onError = (error: unknown): void =>
@@ -230,19 +232,24 @@ async function addWorker(
   const { namespace } = config.temporal
   const connection = await openNativeConnection(connectionOptions(config.temporal, temporal.address), namespace)
   shutdown.add('The connection of the worker', () => connection.close())
+  // Nobody else is given its activities. A trace begins with the activity, which would come too late for its call.
+  const ahead = temporal.embedded && config.role === 'all' && tracing === null ? new StepsAhead() : undefined
+  const deps: ActivityDeps = {
+    ...{ store, bus, agents, settings, worker_id: identity, observe, logger },
+    threads: createThreadWorkflows(client),
+    ...(config.reconcileIntervalMs === 0 ? {} : { on_gap: repairSoon(createReconciler(client), onError) }),
+    retention_ms: config.eventRetentionMs,
+    ...(tracing === null ? {} : { trace_model: tracing.model }),
+    thread_ttl_ms: config.threadTtlMs,
+    ...(ahead === undefined ? {} : { ahead }),
+  }
+  if (ahead !== undefined) observers.push(beginStepsAhead(deps, ahead))
   const worker = await startWorker({
     connection,
     namespace,
     identity,
     activities: {
-      ...createActivities({
-        ...{ store, bus, agents, settings, worker_id: identity, observe, logger },
-        threads: createThreadWorkflows(client),
-        ...(config.reconcileIntervalMs === 0 ? {} : { on_gap: repairSoon(createReconciler(client), onError) }),
-        retention_ms: config.eventRetentionMs,
-        ...(tracing === null ? {} : { trace_model: tracing.model }),
-        thread_ttl_ms: config.threadTtlMs,
-      }),
+      ...createActivities(deps),
       ...createWebhookActivities({
         store,
         allowed: allowNetworks(config.webhooks.networks),

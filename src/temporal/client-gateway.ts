@@ -46,8 +46,8 @@ const SDK_MS = 50
 const LOOK_MS = 1_000
 const FIRST_BACKOFF_MS = 20
 const LAST_BACKOFF_MS = 500
-/** A store that takes longer to begin a thread is left to the workflow, which can go on without. */
-const BEGIN_MS = 800
+/** A store that takes longer to begin a thread is left to the workflow, which can go on without it, and in time. */
+const BEGIN_MS = 250
 /** A thread that is larger than this is loaded by its workflow: what it is started with stays in its history. */
 const MOST_LOADED_BYTES = 16 * 1024
 

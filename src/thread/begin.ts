@@ -1,7 +1,8 @@
 import { nextBatch } from './batch.ts'
 import { hash128 } from './ids.ts'
 import { applyInput, type CommandInput, type Input, type Moment } from './input.ts'
-import type { LoadResult, ThreadBatch, ThreadRef } from './ports.ts'
+import { next } from './next.ts'
+import type { LoadResult, ModelStepInput, ThreadBatch, ThreadRef } from './ports.ts'
 import type { Answer } from './reply.ts'
 import type { Packed } from './packed.ts'
 import type { ThreadSettings, ThreadState } from './state.ts'
@@ -60,6 +61,24 @@ export function firstRun(
   const { epoch, last_seq, ledger, waiting } = batch
   const snapshot = { ...batch.snapshot, ...(waiting === undefined ? {} : { waiting }) }
   return { batch, answer, loaded: { status: 'loaded', epoch, last_seq, snapshot, ledger, settings } }
+}
+
+/** The thread that begins with what `firstRun` gave. Its command is one of the execution's, which counts them. */
+export function fromFirstRun(ref: ThreadRef, loaded: LoadedThread): ThreadState {
+  return { ...fromStore(ref, loaded), commands: 1 }
+}
+
+/**
+ * The first model step of a run that begins with this batch: once that is stored, the thread wants it, and nothing else
+ * can come before. Null where no run begins with it, or something comes before its step.
+ */
+export function firstStep(batch: ThreadBatch, settings: ThreadSettings, now: number): ModelStepInput | null {
+  const { tenant, thread_id, events, snapshot } = batch
+  const begins = events.some(({ kind, run_id }) => kind === 'RunStarted' && run_id === snapshot.active_run_id)
+  if (!begins) return null
+  // What waits in its queue is not in this state, and makes no difference to a run that is open.
+  const [effect] = next({ ...emptyThread(tenant, thread_id, settings), ...snapshot }, now).effects
+  return effect?.type === 'model_step' && !effect.cancel ? effect.input : null
 }
 
 /** What a batch says, in short: what goes to an activity goes as JSON, and not all that comes in is the same after that. */

@@ -104,8 +104,8 @@ export type RunWrite = {
 export type PersistResult =
   { status: 'stored'; last_seq: number } | { status: 'fenced' | 'conflict' | 'deleted' } | { status: 'gap'; last_seq: number }
 
-/** Is told of all events that have just been stored, each once, and of the runs that have ended with them. */
-export type Observe = (events: readonly LogEvent[], batch: { tenant: string; ended: RunWrite[] }) => void
+/** Is told of all events that have just been stored, each once, of the runs that have ended with them, and of the batch. */
+export type Observe = (events: readonly LogEvent[], of: { tenant: string; ended: RunWrite[]; batch: ThreadBatch }) => void
 
 export type ModelStepInput = ThreadRef & {
   run_id: string

@@ -1,5 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
-import { createActivities } from '../../activities/index.ts'
+import { beginStep, createActivities, type ActivityDeps, type StepsAhead } from '../../activities/index.ts'
 import type { WeftConfig } from '../../src/agent/define-config.ts'
 import { checkConfig } from '../../src/agent/check-config.ts'
 import { defaultConfig } from '../../src/agent/default-config.ts'
@@ -43,6 +43,8 @@ export type World = {
   staged(part: string, key?: { step?: number; attempt?: number }): Promise<unknown>
   environment: MockActivityEnvironment
   step(more?: Partial<ModelStepInput>): Promise<ModelStepResult>
+  /** Begins the step before its activity, where the world has steps that are. */
+  stepAhead(more?: Partial<ModelStepInput>): void
   tool(more: Partial<ToolInput> & { tool_name: string; tool_call_id: string }): Promise<ToolOutcome>
   ids: { thread_id: string; run_id: string }
 }
@@ -52,7 +54,13 @@ let count = 0
 export async function createWorld(
   store: Store,
   messages: { role: Role; content: Content }[],
-  options: { config?: WeftConfig; providers?: ProviderSettings; overrides?: RunOverrides; shared?: JsonObject } = {},
+  options: {
+    config?: WeftConfig
+    providers?: ProviderSettings
+    overrides?: RunOverrides
+    shared?: JsonObject
+    ahead?: StepsAhead
+  } = {},
 ): Promise<World> {
   count += 1
   const thread_id = `thread-${String(count)}`
@@ -63,9 +71,21 @@ export async function createWorld(
   const frames: LiveFrame[] = []
   bus.subscribe(TENANT, thread_id, (frame) => frames.push(frame))
   const logger = { debug: () => undefined, warn: () => undefined, error: () => undefined }
-  const activities = createActivities({ store, bus, agents, settings: SETTINGS, worker_id: 'worker-1', logger })
+  const { ahead } = options
+  const deps: ActivityDeps = {
+    ...{ store, bus, agents, settings: SETTINGS, worker_id: 'worker-1', logger },
+    ...(ahead === undefined ? {} : { ahead }),
+  }
+  const activities = createActivities(deps)
   const environment = new MockActivityEnvironment()
   const base = { tenant: TENANT, thread_id, run_id, agent_id: 'default', agent_version: null, message_id: 'message-1' }
+  const stepInput = (more: Partial<ModelStepInput> = {}): ModelStepInput => ({
+    ...base,
+    step: 1,
+    attempt: 1,
+    through_message_seq: messages.length,
+    ...more,
+  })
   return {
     store,
     activities,
@@ -77,14 +97,8 @@ export async function createWorld(
     },
     staged: (part, { step = 1, attempt = 1 } = {}) =>
       store.engine.staged({ tenant: TENANT, thread_id, run_id, step, attempt }, part),
-    step: (more) =>
-      environment.run((input: ModelStepInput) => activities.runModelStep(input), {
-        ...base,
-        step: 1,
-        attempt: 1,
-        through_message_seq: messages.length,
-        ...more,
-      }),
+    step: (more) => environment.run((input: ModelStepInput) => activities.runModelStep(input), stepInput(more)),
+    stepAhead: (more) => ahead?.begin(stepInput(more), (input) => beginStep(deps, input)),
     tool: (more) =>
       environment.run((input: ToolInput) => activities.runTool(input), {
         ...base,

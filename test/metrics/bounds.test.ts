@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { createMetrics } from '../../src/metrics/metrics.ts'
 import { shownOf } from '../../src/metrics/temporal.ts'
 import type { LogEvent } from '../../src/thread/envelope.ts'
+import type { ThreadBatch } from '../../src/thread/ports.ts'
 
 const store = {
   conversation: { countDispatches: () => Promise.resolve([]) },
@@ -16,7 +17,9 @@ test('tenants and models beyond the first are counted together', async () => {
       occurred_at: 0,
       payload: { model, usage: { input_tokens: 1, output_tokens: 2 }, duration_ms: 10 },
     }) as unknown as LogEvent
-  for (let n = 0; n < 150; n += 1) metrics.observe([event(`model-${String(n)}`)], { tenant: `tenant-${String(n)}`, ended: [] })
+  const batch = {} as ThreadBatch
+  for (let n = 0; n < 150; n += 1)
+    metrics.observe([event(`model-${String(n)}`)], { tenant: `tenant-${String(n)}`, ended: [], batch })
   const page = await metrics.text()
   expect(page).toContain('weft_tenant_tokens_total{tenant="tenant-99",direction="input"} 1')
   expect(page).not.toContain('tenant-100')

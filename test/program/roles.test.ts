@@ -66,12 +66,13 @@ test('each process counts for Prometheus what it has done', async () => {
   const after = await figures(metrics)
   const grown = (name: string) => (after[name] ?? 0) - (before[name] ?? 0)
   expect(grown('weft_dispatch_redeliveries_total{reason="attempt_failed"}')).toBe(1)
-  expect(grown('weft_dispatch_start_seconds_count')).toBe(4)
+  // The first run of a thread is begun by the API that takes it.
+  const started = (page: Record<string, number>): number => page['weft_dispatch_start_seconds_count'] ?? 0
+  expect([grown('weft_dispatch_start_seconds_count'), started(await figures(`${base}/metrics`))]).toEqual([3, 1])
   expect(grown('weft_runs_ended_total{termination="natural_end"}')).toBe(3)
-  // Three started at once; the fourth waited for the slow one before it.
+  // Of the worker's, two started at once; the third waited for the slow one before it.
   expect(grown('weft_dispatch_start_seconds_sum')).toBeGreaterThan(0.2)
-  expect(grown('weft_dispatch_start_seconds_bucket{le="0.1"}')).toBe(3)
-  expect((await figures(`${base}/metrics`))['weft_dispatch_start_seconds_count'] ?? 0).toBe(0)
+  expect(grown('weft_dispatch_start_seconds_bucket{le="0.1"}')).toBe(2)
 
   await fetch(`${base}/v1/threads/counted`, { method: 'DELETE' })
   for (const { child, ended } of [api, worker]) {

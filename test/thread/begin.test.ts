@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { nextBatch, stored } from '../../src/thread/batch.ts'
-import { firstRun } from '../../src/thread/begin.ts'
+import { firstRun, firstStep, fromFirstRun } from '../../src/thread/begin.ts'
 import { applyInput, type CommandInput, type Moment } from '../../src/thread/input.ts'
 import { next } from '../../src/thread/next.ts'
 import { emptyThread, fromStore } from '../../src/thread/state-init.ts'
+import type { ThreadState } from '../../src/thread/state.ts'
 import { SETTINGS } from './given.ts'
 
 /** A thread's first command, taken before there is a workflow. */
@@ -23,8 +24,8 @@ describe('the first run of a thread', () => {
       const itself = applyInput({ ...emptyThread('default', 't1', SETTINGS), epoch: 1 }, submit(more), MOMENT)
       expect(first.batch).toEqual(nextBatch(itself.state))
       expect(first.answer).toEqual(itself.answer)
-      const begun = fromStore(REF, sent(first.loaded))
-      expect({ ...begun, commands: 1 }).toEqual(sent(stored(itself.state, first.batch)))
+      const begun = fromFirstRun(REF, sent(first.loaded))
+      expect(begun).toEqual(sent(stored(itself.state, first.batch)))
       expect(next(begun, 1_000).effects).toMatchObject([{ type: 'model_step', input: { step: 1, attempt: 1 } }])
     }
   })
@@ -33,7 +34,7 @@ describe('the first run of a thread', () => {
     for (const more of [{}, { command_id: 'c1' }, { messages: [{ id: 'm1', role: 'user', content: 'hello' }] }]) {
       const first = firstRun(REF, SETTINGS, submit(more), MOMENT)
       if (first === null) throw new Error('it led to nothing')
-      const begun = fromStore(REF, sent(first.loaded))
+      const begun = fromFirstRun(REF, sent(first.loaded))
       const later = { execution: { run_id: 'execution', started_at: 2_000 }, now: 2_000 }
       const again = applyInput(begun, submit({ ...more, sent_at: 2_000 }), later)
       expect(again.state).toBe(begun)
@@ -46,5 +47,42 @@ describe('the first run of a thread', () => {
     expect(firstRun(REF, SETTINGS, submit({ messages: 'none' }), MOMENT)).toBeNull()
     expect(firstRun(REF, SETTINGS, command({ mode: 'graceful' }, 'interrupt'), MOMENT)).toBeNull()
     expect(firstRun(REF, SETTINGS, command({}, 'nonsense'), MOMENT)).toBeNull()
+  })
+})
+
+describe('the first step of a run', () => {
+  const first = (more: object = {}) => {
+    const begun = firstRun(REF, SETTINGS, submit(more), MOMENT)
+    if (begun === null) throw new Error('it led to nothing')
+    return begun
+  }
+
+  it('given a batch with which a run begins, it is the step that the thread wants', () => {
+    const { batch, loaded } = first()
+    const [effect] = next(fromStore(REF, loaded), 1_000).effects
+    expect(firstStep(batch, SETTINGS, 1_000)).toEqual(effect?.input)
+  })
+
+  it('is the one of the run that is open, whatever waits behind it', () => {
+    const { loaded } = first()
+    const say = (state: ThreadState, id: string) =>
+      applyInput(state, { ...submit({ command_id: id }), delivery_id: id }, MOMENT).state
+    const behind = nextBatch(say(fromStore(REF, loaded), 'c2'))
+    if (behind === null) throw new Error('it led to nothing')
+    expect(behind.events.map(({ kind }) => kind)).toContain('RunQueued')
+    expect(firstStep(behind, SETTINGS, 1_000)).toBeNull()
+    const both = nextBatch(say(say({ ...emptyThread('default', 't1', SETTINGS), epoch: 1 }, 'c1'), 'c2'))
+    if (both === null) throw new Error('it led to nothing')
+    expect(both.waiting).toBeDefined()
+    expect(firstStep(both, SETTINGS, 1_000)).toMatchObject({ step: 1, attempt: 1, run_id: both.summary.active_run_id })
+  })
+
+  it('when the run was stopped in the same breath, there is none', () => {
+    const started = applyInput({ ...emptyThread('default', 't1', SETTINGS), epoch: 1 }, submit(), MOMENT).state
+    const stop = { ...command({ mode: 'graceful', queue: 'supersede' }, 'interrupt'), delivery_id: 'd2' }
+    const batch = nextBatch(applyInput(started, stop, MOMENT).state)
+    if (batch === null) throw new Error('it led to nothing')
+    expect(batch.events.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['RunStarted', 'RunInterrupted']))
+    expect(firstStep(batch, SETTINGS, 1_000)).toBeNull()
   })
 })

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { Client, Connection } from '@temporalio/client'
 import { NativeConnection } from '@temporalio/worker'
 import { createWebhookActivities } from '../../../activities/deliver-webhooks.ts'
-import { beginThread, createActivities } from '../../../activities/index.ts'
+import { beginStepsAhead, beginThread, createActivities, StepsAhead, type ActivityDeps } from '../../../activities/index.ts'
 import { checkConfig } from '../../../src/agent/check-config.ts'
 import { defaultConfig } from '../../../src/agent/default-config.ts'
 import { NO_PROVIDERS } from '../../../src/agent/providers.ts'
@@ -20,6 +20,7 @@ import { startSweep } from '../../../src/temporal/sweep.ts'
 import { createThreadWorkflows } from '../../../src/temporal/thread-workflows.ts'
 import { createWebhookWaker } from '../../../src/temporal/webhooks.ts'
 import { createWorker } from '../../../src/temporal/worker.ts'
+import type { Observe } from '../../../src/thread/ports.ts'
 import { argumentsCheck } from '../../../src/program/agents.ts'
 import type { ThreadSettings } from '../../../src/thread/state.ts'
 import { allowNetworks } from '../../../src/webhooks/addresses.ts'
@@ -69,23 +70,30 @@ const gateway = points.wrap(
   'gateway',
   createGateway({
     ...{ client, timeout_ms: 5_000, task_queue },
-    begin: (ref, command) => beginThread({ store, bus, settings }, ref, command),
+    begin: (ref, command) => beginThread({ store, bus, settings, observe }, ref, command),
   }),
 )
 const quiet = { debug() {}, info() {}, warn() {}, error: (facts: object, message: string) => console.error(message, facts) }
 const waker = points.wrap('waker', createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: quiet, task_queue }))
 const stopSweep = startSweep({ store, client, interval_ms: SWEEP_MS, log: quiet, task_queue })
 const allowed = allowNetworks(['127.0.0.0/8'])
+const ahead = new StepsAhead()
+const deps: ActivityDeps = {
+  ...{ store, bus, agents, settings, worker_id: task_queue, ahead, logger: quiet },
+  observe: (events, of) => observe(events, of),
+  threads: points.wrap('workflows', createThreadWorkflows(client, task_queue)),
+  retention_ms: RETENTION_MS,
+}
+const begins = beginStepsAhead(deps, ahead)
+const observe: Observe = (events, of) => {
+  waker.observe(events)
+  begins(events, of)
+}
 const worker = await createWorker({
   connection: await NativeConnection.connect({ address }),
   namespace: 'default',
   activities: points.wrap('activities', {
-    ...createActivities({
-      ...{ store, bus, agents, settings, worker_id: task_queue, logger: quiet },
-      observe: (events) => waker.observe(events),
-      threads: points.wrap('workflows', createThreadWorkflows(client, task_queue)),
-      retention_ms: RETENTION_MS,
-    }),
+    ...createActivities(deps),
     ...createWebhookActivities({ store, allowed, retry: { first_ms: 100, give_up_ms: 60_000 }, logger: quiet }),
   }),
   identity: task_queue,

@@ -66,6 +66,8 @@ export async function tour(sender: Sender, thread_id: string, receiver: { url: s
   await sender.change('PATCH', path, { title: 'A tour' })
   await sender.change('POST', `${path}/stream-tokens`, {})
   await sender.change('POST', `${path}/fork`, { at_message_seq: 1, id: `${thread_id}-fork` })
+  // It has a log to load, which threads that begin here have not.
+  await sender.change('POST', `${path}-fork/messages`, { messages: [{ role: 'user', content: 'hello' }] })
   await sender.change('DELETE', `${path}-fork`)
   await sender.change('POST', `/v1/webhooks/${String(webhook)}/enable`)
   const told = (await sender.read(`/v1/webhooks/deliveries?webhook_id=${String(webhook)}`))?.items?.[0]?.delivery_id
