@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { firstRun, type LoadedThread } from '../src/thread/begin.ts'
+import type { Begun } from '../src/temporal/first-runs.ts'
+import { firstRun } from '../src/thread/begin.ts'
 import type { CommandInput } from '../src/thread/input.ts'
 import type { ThreadRef } from '../src/thread/ports.ts'
-import type { Answer } from '../src/thread/reply.ts'
 import type { ActivityDeps } from './deps.ts'
 import { persistFirst } from './persist.ts'
 
@@ -16,11 +16,11 @@ export async function beginThread(
   deps: Pick<ActivityDeps, 'store' | 'bus' | 'settings' | 'observe'>,
   ref: ThreadRef,
   command: CommandInput,
-): Promise<{ answer: Answer; loaded: LoadedThread } | null> {
+): Promise<Begun | null> {
   const now = Date.now()
   // No execution is there yet to give its name to what is made.
   const first = firstRun(ref, deps.settings, command, { execution: { run_id: randomUUID(), started_at: now }, now })
   if (first === null) return null
-  const { batch, answer, loaded } = first
-  return (await persistFirst(deps, batch))?.status === 'stored' ? { answer, loaded } : null
+  const { batch, answer, state } = first
+  return (await persistFirst(deps, batch))?.status === 'stored' ? { answer, state } : null
 }

@@ -32,6 +32,8 @@ export class Persister {
   degraded = false
   /** The store holds other facts than we thought, or belongs to another life of the thread: load it again. */
   lost = false
+  /** At least one write of this execution has succeeded. */
+  hasStored = false
   /** A local activity writes: the task that goes on hears its end. */
   quick = false
   /** About how much this execution has written, in bytes. */
@@ -70,6 +72,7 @@ export class Persister {
     this.#write = write
     void this.#persist(batch).then((result) => {
       write.result = result
+      if (result.status === 'stored') this.hasStored = true
       this.#lastWriteAt = workflowInfo().historyLength
       this.lost = result.status === 'fenced' || result.status === 'conflict' || result.status === 'deleted'
       if (this.lost) this.#write = null

@@ -1,5 +1,5 @@
 import { allHandlersFinished, CancellationScope, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
-import { fromFirstRun, mayGoAlong, type Begin, type ThreadInput } from '../src/thread/begin.ts'
+import { mayGoAlong, type Begin, type ThreadInput } from '../src/thread/begin.ts'
 import type { CommandInput, Input, Moment } from '../src/thread/input.ts'
 import { HISTORY_EVENTS, WRITTEN_BYTES } from '../src/thread/limits.ts'
 import { next, type Next } from '../src/thread/next.ts'
@@ -44,6 +44,8 @@ export class ThreadShell {
   /** The store knows more than this thread: likewise. */
   #behind = false
   #lastAdopted: Pick<Reconciled, 'known_seq' | 'store_seq' | 'pending_ids'> | null = null
+  /** It began with the state of a first run, and has not stored anything of its own. */
+  #first = false
   /** The store did not give the thread at once, and is asked again and again. */
   #slow = false
   /** Something has changed since the loop last looked. */
@@ -122,11 +124,11 @@ export class ThreadShell {
   }
 
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
-  async run({ state, inputs = [], loaded, handed_over }: ThreadInput): Promise<void> {
+  async run({ state, inputs = [], first = false, handed_over }: ThreadInput): Promise<void> {
     this.#inbox.carryOn(inputs)
     const again = beginsAgain()
+    this.#first = first && !again
     if (state !== undefined && !again) this.#enter(fromPredecessor(state))
-    else if (loaded !== undefined && !again) this.#enter(fromFirstRun(this.#ref, loaded))
     else await this.#begin(handed_over === true && !again ? undefined : { type: 'loaded' }, again)
     if (this.#state !== null) await this.#loop()
     await condition(allHandlersFinished)
@@ -160,7 +162,12 @@ export class ThreadShell {
     this.#state = null
     const loaded = await this.#fromStore(this.#ref)
     if (loaded === null) this.#deleted = true
-    else this.#enter(this.#inbox.replay(loaded.state))
+    else {
+      const state = this.#inbox.replay(loaded.state)
+      // Its start came late: another life has had the thread, and is gone with what it was doing.
+      const late = this.#first && !this.#persister.hasStored
+      this.#enter(late ? this.#inbox.take(state, { kind: 'report', report: { type: 'loaded' } }).state : state)
+    }
   }
 
   async #fromStore(ref: LoadInput, begin?: Begin): Promise<Loaded | null> {

@@ -100,7 +100,8 @@ async function knownAnswer(
   const taken = await takenMessageIds(context, ref, command)
   const named = key !== null || command.command_id !== undefined || taken.length > 0
   const id = named ? repeatId(ref.tenant, route, key, command) : null
-  const isFound = key !== null && found !== undefined
+  // One that was sent with the same key at the same time may have been stored since that was looked up.
+  const isFound = key !== null && found !== undefined && (found.command !== null || taken.length === 0)
   const before = isFound ? found.command : id === null ? null : await context.store.engine.findCommand(ref, id)
   if (before !== null) {
     if (before.body_hash === bodyHash(command)) return { ...accepted(before.reply), replayed: true }

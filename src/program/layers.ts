@@ -46,6 +46,10 @@ export type Foundations = {
   temporalFigures: TemporalFigures | null
 }
 
+const TROUBLE = {
+  not_begun: 'A first run could not be stored before its thread was started; the thread stores it.',
+  not_started: 'A first run is stored and its thread could not be started; a worker will start it.',
+}
 /** A lost worker is noticed after this long; own servers are close enough for less. */
 const HEARTBEAT_TIMEOUT_MS = { embedded: 5_000, cluster: 15_000 }
 const HEARTBEAT_THROTTLE_MS = { embedded: 200, cluster: 1_000 }
@@ -127,7 +131,10 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
       client,
       timeout_ms: config.commandTimeoutMs,
       attributes,
-      begin: (ref, command) => beginThread({ store, bus, settings, observe }, ref, command),
+      first_runs: {
+        begin: (ref, command) => beginThread({ store, bus, settings, observe }, ref, command),
+        onTrouble: ({ thread_id }, trouble, error) => logger.warn({ thread_id, error: String(error) }, TROUBLE[trouble]),
+      },
     }),
     reconciler: createReconciler(client),
     checkArguments: argumentsCheck(agents),

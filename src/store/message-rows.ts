@@ -30,7 +30,7 @@ export async function listMessages(
     toPage(await read(db, ref, { wanted: paged, order, limit, offset }), page, {
       item: (row): MessageRow => row,
       key: (row) => ({ at: row.message_seq, id: row.message_id }),
-      count: () => (filter.run_id === undefined ? countByNumber(db, ref, filter) : count(db, ref, wanted)),
+      count: () => (filter.run_id === undefined ? countByNumber(db, ref, filter, wanted) : count(db, ref, wanted)),
     }),
   )
 }
@@ -79,17 +79,26 @@ async function count(db: Db, ref: ThreadRef, wanted: RawBuilder<unknown>[]): Pro
 
 /**
  * Numbers have no gaps, so the first and the last one tell how many there are between. Of these only the internal ones,
- * which are few, are counted, by an index of their own.
+ * which are few, are counted, by an index of their own. Where a repair has found messages lost, all are.
  */
-async function countByNumber(db: Db, ref: ThreadRef, { after = 0, before, visibility }: MessageFilter): Promise<number> {
+async function countByNumber(
+  db: Db,
+  ref: ThreadRef,
+  { after = 0, before, visibility }: MessageFilter,
+  wanted: RawBuilder<unknown>[],
+): Promise<number> {
   const internal = [sql`m.visibility = 'internal'`, sql`m.message_seq > ${after}::bigint`]
   if (before !== undefined) internal.push(sql`m.message_seq < ${before}::bigint`)
   if (visibility === 'internal') return count(db, ref, internal)
-  const { rows } = await sql<{ last: number | null }>`
-    select greatest(
+  const { rows } = await sql<{ last: number | null; holes: boolean }>`
+    select exists (
+      select 1 from ${stretchesOf(ref)} as s join weft.lost l on l.thread_id = s.thread_id
+      where l.tenant = ${ref.tenant} and l.what = 'messages'
+    ) as holes, greatest(
       (select max(message_seq) from weft.messages where tenant = ${ref.tenant} and thread_id = ${ref.thread_id}),
       (select max(to_seq) from weft.lineage where tenant = ${ref.tenant} and thread_id = ${ref.thread_id})
     ) as last`.execute(db)
+  if (rows[0]?.holes === true) return count(db, ref, wanted)
   const last = Math.min(rows[0]?.last ?? 0, (before ?? Infinity) - 1)
   const all = Math.max(0, last - Math.max(0, after))
   return visibility === 'all' ? all : Math.max(0, all - (await count(db, ref, internal)))

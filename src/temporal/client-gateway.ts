@@ -9,13 +9,12 @@ import {
   type Client,
 } from '@temporalio/client'
 import { ApplicationFailure } from '@temporalio/common'
-import type { LoadedThread, ThreadInput } from '../thread/begin.ts'
+import type { ThreadInput } from '../thread/begin.ts'
 import type { Command } from '../thread/command.ts'
-import type { CommandInput } from '../thread/input.ts'
-import { jsonSize } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { Answer, RejectionCode } from '../thread/reply.ts'
 import { firstAttributes, refusesAttributes, type KnownAttributes } from './first-attributes.ts'
+import { sendFirst, type FirstRuns } from './first-runs.ts'
 import { forgetExecutions } from './forget.ts'
 import { ThreadUnavailable, type Delivered, type Sending, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
@@ -29,11 +28,8 @@ export type GatewayOptions = {
   task_queue?: string
   /** Which search attributes may be given with a start (none). */
   attributes?: KnownAttributes
-  /**
-   * Stores and tells what the first command of a thread leads to: its answer, and the thread that its workflow begins
-   * with. Null where that is not for anybody but the thread. Without it the workflow does all of it.
-   */
-  begin?: (ref: ThreadRef, command: CommandInput) => Promise<{ answer: Answer; loaded: LoadedThread } | null>
+  /** How first runs are stored before their threads are started; without it the workflows do all of it. */
+  first_runs?: FirstRuns
 }
 
 const NO_ATTRIBUTES: KnownAttributes = { search_attributes: false, tenant_attribute: false }
@@ -46,10 +42,6 @@ const SDK_MS = 50
 const LOOK_MS = 1_000
 const FIRST_BACKOFF_MS = 20
 const LAST_BACKOFF_MS = 500
-/** A store that takes longer to begin a thread is left to the workflow, which can go on without it, and in time. */
-const BEGIN_MS = 250
-/** A thread that is larger than this is loaded by its workflow: what it is started with stays in its history. */
-const MOST_LOADED_BYTES = 16 * 1024
 
 /** The gateway over a Temporal client. Retries with one id until it has an answer or its time is up. */
 export function createGateway({
@@ -57,7 +49,7 @@ export function createGateway({
   timeout_ms,
   task_queue = TASK_QUEUE,
   attributes = NO_ATTRIBUTES,
-  begin,
+  first_runs,
 }: GatewayOptions): ThreadGateway {
   /** What the namespace says that it knows, until it refuses a start because of it. */
   let known = attributes
@@ -69,18 +61,28 @@ export function createGateway({
     // An update of its own for each call: the server gives a known update its first answer, and a refusal that says
     // "not now" would stay. That a command is applied once is the ledger's work.
     const updateId = delivery_id ?? `${command.command_id ?? 'command'}/${randomUUID()}`
-    const begun = new_thread ? await beginning(ref, stamped, updateId) : null
-    const input = begun === null ? null : startingFrom(begun.loaded)
+    const way = (input: ThreadInput | null): Promise<Delivered> => sendUntil(deadline, ref, stamped, { updateId, input })
+    if (!new_thread || first_runs === undefined) return way(null)
+    return sendFirst(first_runs, { ref, command: stamped, delivery_id: updateId }, way)
+  }
+
+  /** `input`: what the thread is to begin with if it is this that starts it. */
+  async function sendUntil(
+    deadline: number,
+    ref: ThreadRef,
+    command: Command,
+    { updateId, input }: { updateId: string; input: ThreadInput | null },
+  ): Promise<Delivered> {
     let backoff = FIRST_BACKOFF_MS
     // Around a hand-over no answer comes for some milliseconds, and there is nothing to look for.
     let looked = Date.now()
-    for (let repeated = false; ; repeated = true) {
+    let repeated = false
+    for (;;) {
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
         // An earlier try may have started the thread, which may have come further and be gone: it is loaded then.
-        const answer = await within(until, () => sendOnce(ref, stamped, updateId, repeated ? null : input))
-        // To the thread it is a repeat.
-        return { ...(answer.ok && begun !== null ? begun.answer : answer), repeated, delivery_id: updateId }
+        const answer = await within(until, () => sendOnce(ref, command, updateId, repeated ? null : input))
+        return { ...answer, repeated, delivery_id: updateId }
       } catch (error) {
         if (known !== NO_ATTRIBUTES && refusesAttributes(error)) {
           known = NO_ATTRIBUTES
@@ -97,14 +99,14 @@ export function createGateway({
             .withDeadline(Date.now() + TRY_MS, () => lookAfter(client, workflowIdOf(ref)))
             .catch(() => undefined)
         }
-        if (Date.now() + backoff >= deadline) {
+        if (Date.now() + backoff >= deadline)
           throw new ThreadUnavailable(
             'The thread did not answer in time; send the command again with the same Idempotency-Key.',
             { cause: error },
           )
-        }
         await sleep(backoff)
         backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
+        repeated = true
       }
     }
   }
@@ -121,18 +123,6 @@ export function createGateway({
     })
     const options = { args: [body], startWorkflowOperation, updateId }
     return client.workflow.executeUpdateWithStart<(input?: ThreadInput) => Promise<void>, Answer, unknown[]>(type, options)
-  }
-
-  /** Null where it is not stored for sure; then the thread finds out, and a repeat of the command with it. */
-  async function beginning(ref: ThreadRef, { type, ...raw }: Command, delivery_id: string) {
-    if (begin === undefined) return null
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<null>((resolve) => {
-      timer = setTimeout(resolve, BEGIN_MS, null)
-    })
-    const command = { kind: 'command', type, raw, via: 'update', delivery_id } as const
-    const begun = begin(ref, command).catch(() => null)
-    return await Promise.race([begun, late]).finally(() => clearTimeout(timer))
   }
 
   /** The SDK's own deadline lets the pause before its next try run to its end, which may be seconds later. */
@@ -171,11 +161,6 @@ export function createGateway({
       await within(Date.now() + 1_000, () => client.workflowService.getSystemInfo({}))
     },
   }
-}
-
-/** Nothing of such a thread is under way that could be lost. */
-function startingFrom(loaded: LoadedThread): ThreadInput {
-  return jsonSize(loaded) <= MOST_LOADED_BYTES ? { loaded } : { handed_over: true }
 }
 
 /** A validator's refusal: the update never entered the thread's history. */

@@ -155,7 +155,7 @@ async function tellIfBehind(store: Store, threads: ThreadWorkflows, ref: ThreadR
   const live = await threads.view(ref)
   if (live === null) {
     // Its first run is stored before its workflow is started, and whoever was about to start it may be gone.
-    await threads.wake(ref)
+    await threads.wake(ref).catch(() => false)
     return null
   }
   if (live.event_seq >= row.last_seq) return false

@@ -47,7 +47,7 @@ export function createThreadWorkflows(client: Client, task_queue = TASK_QUEUE): 
       return unpacked(answer.snapshot)
     },
     isRunning: async (ref) => (await client.withDeadline(Date.now() + QUERY_MS, () => lookAt(client, workflowIdOf(ref)))).running,
-    wake: (ref) => wakeIfGone(client, ref, task_queue),
+    wake: (ref) => client.withDeadline(Date.now() + QUERY_MS, () => wakeIfGone(client, ref, task_queue)),
     async reconcile(ref, last_seq, only_if_behind = false) {
       try {
         const handle = client.workflow.getHandle(workflowIdOf(ref))

@@ -1,10 +1,10 @@
-import { nextBatch } from './batch.ts'
+import { nextBatch, stored } from './batch.ts'
 import { hash128 } from './ids.ts'
 import { applyInput, type CommandInput, type Input, type Moment } from './input.ts'
 import { next } from './next.ts'
 import type { LoadResult, ModelStepInput, ThreadBatch, ThreadRef } from './ports.ts'
 import type { Answer } from './reply.ts'
-import type { Packed } from './packed.ts'
+import { inShort, type Packed } from './packed.ts'
 import type { ThreadSettings, ThreadState } from './state.ts'
 import { emptyThread, fromStore } from './state-init.ts'
 import { jsonSize } from './json.ts'
@@ -25,7 +25,11 @@ export function mayGoAlong(inputs: readonly Input[]): boolean {
  * The first batch of a thread that was just loaded; null where there is none. The thread itself comes to the same one,
  * from the same inputs at the same moment, and finds it stored.
  */
-export function firstBatch(ref: ThreadRef, loaded: LoadedThread, { inputs, moment }: Begin): ThreadBatch | null {
+export function firstBatch(
+  ref: ThreadRef,
+  loaded: Extract<LoadResult, { status: 'loaded' }>,
+  { inputs, moment }: Begin,
+): ThreadBatch | null {
   const state = inputs.reduce((next, input) => applyInput(next, input, moment).state, fromStore(ref, loaded))
   const batch = state.needs_reconcile === null ? nextBatch(state) : null
   // The end of a run belongs to the trace of its beginning, of which only the thread's own writes know.
@@ -34,14 +38,12 @@ export function firstBatch(ref: ThreadRef, loaded: LoadedThread, { inputs, momen
 
 /**
  * What an execution begins with: the state that the one before hands over, with the inputs that are not known to be
- * stored; a thread that was stored just now (`loaded`); or only the word that nothing was under way, and then it is
- * loaded from the store. Without any of it, whatever the thread was doing is gone with the workflow that did it.
+ * stored; or only the word that nothing was under way, and then the thread is loaded from the store. Without any of it,
+ * whatever the thread was doing is gone with the workflow that did it. `first`: the state is that of a thread whose first
+ * run was stored a moment ago. Should another life have had it since, nobody knows what that was doing.
  */
-export type ThreadInput = Partial<HandOver> & { loaded?: LoadedThread; handed_over?: boolean }
+export type ThreadInput = Partial<HandOver> & { first?: boolean; handed_over?: boolean }
 export type HandOver = { state: Packed<ThreadState>; inputs: Input[] }
-
-/** The store's thread, as whoever loads it gets it. */
-export type LoadedThread = Extract<LoadResult, { status: 'loaded' }>
 
 /**
  * What the first command of a thread leads to that is nowhere yet: its first batch, under its first epoch, the command's
@@ -53,19 +55,12 @@ export function firstRun(
   settings: ThreadSettings,
   command: CommandInput,
   moment: Moment,
-): { batch: ThreadBatch; answer: Answer; loaded: LoadedThread } | null {
+): { batch: ThreadBatch; answer: Answer; state: Packed<ThreadState> } | null {
   const nothing = { ...emptyThread(ref.tenant, ref.thread_id, settings), epoch: 1 }
   const { state, answer } = applyInput(nothing, command, moment)
   const batch = nextBatch(state)
   if (answer?.ok !== true || batch === null || batch.ended.length > 0) return null
-  const { epoch, last_seq, ledger, waiting } = batch
-  const snapshot = { ...batch.snapshot, ...(waiting === undefined ? {} : { waiting }) }
-  return { batch, answer, loaded: { status: 'loaded', epoch, last_seq, snapshot, ledger, settings } }
-}
-
-/** The thread that begins with what `firstRun` gave. Its command is one of the execution's, which counts them. */
-export function fromFirstRun(ref: ThreadRef, loaded: LoadedThread): ThreadState {
-  return { ...fromStore(ref, loaded), commands: 1 }
+  return { batch, answer, state: inShort(stored(state, batch)) }
 }
 
 /**

@@ -201,6 +201,8 @@ export type Beyond = {
   store_seq: number
   runs: Pick<RunState, 'record' | 'dispatch'>[]
   pending_ids: string[]
+  /** Runs that the store has of commands which the thread has taken itself since, as one of which nothing was known. */
+  begun_run_ids?: string[]
 }
 
 /** What effects report back into `decide`. */

@@ -4,7 +4,7 @@ import { createInProcessBus } from '../../src/live/in-process.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { CommandInput } from '../../src/thread/input.ts'
 import type { ThreadEvent } from '../../src/thread/event.ts'
-import { emptyThread, toSnapshot } from '../../src/thread/state-init.ts'
+import { emptyThread, fromPredecessor, fromStore, NOTHING_UNSTORED, toSnapshot } from '../../src/thread/state-init.ts'
 import { createScriptedModel } from '../../src/agent/scripted-model.ts'
 import { createWorld, openStore, SETTINGS, TENANT } from './world.ts'
 
@@ -72,7 +72,9 @@ it('a thread begins in the store with its first command: it is told, and what it
   await expect.poll(() => frames).toMatchObject([{ type: 'events', last_seq: 4, events: [{}, {}, {}, {}] }])
   const { epoch, ...loaded } = (await here.activities.loadThread(ref)) as { epoch: number }
   expect(epoch).toBe(2)
-  expect({ ...JSON.parse(JSON.stringify(begun?.loaded)), epoch: 2 }).toEqual({ ...loaded, epoch })
+  const known = fromPredecessor(JSON.parse(JSON.stringify(begun?.state)) as NonNullable<typeof begun>['state'])
+  const stored = fromStore(ref, { ...(loaded as Parameters<typeof fromStore>[1]), epoch: 1 })
+  expect(known).toEqual({ ...stored, unstored: NOTHING_UNSTORED })
   // It is there now.
   expect(await beginThread({ store, bus, settings: SETTINGS }, ref, { ...FIRST, delivery_id: 'd2' })).toBeNull()
 })

@@ -139,23 +139,37 @@ test('kill -9 of the API: the run goes on, and its reader goes on at another API
   await api.api.log('lost-api')
 })
 
-test('without a worker a command is refused in time, and done once there is one', async () => {
+test('without a worker a command is refused in time, a first run begins, and both are done once there is one', async () => {
   const key = { 'idempotency-key': 'no-worker' }
-  const body = { agent_id: 'default', thread_id: 'no-worker', messages: [{ role: 'user', content: 'Hello' }] }
+  const said = (thread_id: string) => ({ agent_id: 'default', thread_id, messages: [{ role: 'user', content: 'Hello' }] })
+  const first = await startWorker()
+  await api.api.call('POST', '/v1/runs', said('no-worker'))
+  await lose(first)
+
   const began = performance.now()
-  const refused = await api.api.call('POST', '/v1/runs', body, key)
+  const refused = await api.api.call('POST', '/v1/runs', said('no-worker'), key)
   expect(refused).toMatchObject({ status: 503, body: { code: 'thread_unavailable' } })
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
   expect(performance.now() - began).toBeLessThan(8_000)
+
+  const begun = await api.api.call('POST', '/v1/threads/no-worker-yet/mailbox', { payload: 'Hello' })
+  expect(begun.status).toBe(201)
+  expect((await api.api.call('GET', `/v1/runs/${String(begun.body.run_id)}`)).body.status).toBe('running')
+  const waits = run('no-worker-first', 'Hello')
+
   await startWorker()
+  expect((await (await waits).until(isEnd, 30_000)).data.termination).toEqual({ type: 'natural_end' })
+  const done = await api.api.call('GET', `/v1/runs/${String(begun.body.run_id)}/wait?timeout_ms=20000`)
+  expect(done).toMatchObject({ status: 200, body: { final_output: 'You said: Hello' } })
   for (let tries = 0; tries < 20; tries++) {
-    const { status, body: done } = await api.api.call('POST', '/v1/runs', body, key)
+    const { status, body } = await api.api.call('POST', '/v1/runs', said('no-worker'), key)
     if (status === 503) await sleep(500)
     else {
-      expect({ status, done }).toMatchObject({ status: 200, done: { final_output: 'You said: Hello' } })
+      expect({ status, body }).toMatchObject({ status: 200, body: { final_output: 'You said: Hello' } })
       break
     }
   }
-  expect((await api.api.messages('no-worker')).map(({ content }) => content)).toEqual(['Hello', 'You said: Hello'])
-  await api.api.log('no-worker')
+  const words = ['Hello', 'You said: Hello']
+  expect((await api.api.messages('no-worker')).map(({ content }) => content)).toEqual([...words, ...words])
+  for (const thread of ['no-worker', 'no-worker-yet', 'no-worker-first']) await api.api.log(thread)
 })

@@ -41,3 +41,38 @@ it('a stream ends when its thread is deleted', async () => {
   await client.call('DELETE', `/v1/threads/${id}`)
   await stream.all()
 })
+
+it('two requests with one key at the same time are one command, however the looks of the one lie about the other', async () => {
+  let meanwhile: (() => Promise<unknown>) | null = null
+  const racing = await startService(({ store }) => ({
+    store: {
+      ...store,
+      engine: {
+        ...store.engine,
+        async lookUp(ref, command_id) {
+          const found = await store.engine.lookUp(ref, command_id)
+          const other = meanwhile
+          meanwhile = null
+          await other?.()
+          return found
+        },
+      },
+    },
+  }))
+  try {
+    const here = createClient(racing.url)
+    const id = await scenes(here).thread()
+    await here.run('hello', { thread_id: id })
+    const body = { messages: [{ id: 'm-1', role: 'user', content: 'once' }] }
+    const send = (): ReturnType<typeof here.call> =>
+      here.call('POST', `/v1/threads/${id}/messages`, body, { 'idempotency-key': 'k1' })
+    const answers: unknown[] = []
+    meanwhile = async () => answers.push(await send())
+    answers.push(await send())
+    const [quick, slow] = answers as Awaited<ReturnType<typeof send>>[]
+    expect([quick?.status, slow?.status]).toEqual([202, 202])
+    expect(slow?.body).toEqual(quick?.body)
+  } finally {
+    await racing.close()
+  }
+})

@@ -50,6 +50,16 @@ export function conversationContract(store: () => Store): void {
             }
     })
 
+    it('counts them where some are known to be lost', async () => {
+      const ref = freshRef()
+      await store().engine.persist(batch(ref, await loadEpoch(store(), ref), [committed(1, 1), committed(2, 4)]))
+      await store().repair.noteLost(ref, [{ what: 'messages', from_seq: 2, to_seq: 3, ref: '' }])
+      for (const visibility of ['external', 'all'] as const) {
+        const page = await store().conversation.listMessages(ref, { order: 'asc', visibility }, { limit: 9 })
+        expect([page.total, page.items.length]).toEqual([2, 2])
+      }
+    })
+
     it('reads long transcripts whole', async () => {
       const ref = freshRef()
       const epoch = await loadEpoch(store(), ref)

@@ -85,7 +85,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   const settings = settingsOf(options)
   const gateway = createGateway({
     ...{ client, timeout_ms: options.timeout_ms ?? 10_000, task_queue, attributes },
-    begin: (ref, command) => beginThread({ store, bus, settings }, ref, command),
+    first_runs: { begin: (ref, command) => beginThread({ store, bus, settings }, ref, command) },
   })
   const engine = new Engine({ ...options, task_queue }, store, bus, client, gateway, core)
   await engine.startWorker()

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { nextBatch, stored } from '../../src/thread/batch.ts'
-import { firstRun, firstStep, fromFirstRun } from '../../src/thread/begin.ts'
+import { firstRun, firstStep } from '../../src/thread/begin.ts'
 import { applyInput, type CommandInput, type Moment } from '../../src/thread/input.ts'
 import { next } from '../../src/thread/next.ts'
-import { emptyThread, fromStore } from '../../src/thread/state-init.ts'
+import { emptyThread, fromPredecessor } from '../../src/thread/state-init.ts'
 import type { ThreadState } from '../../src/thread/state.ts'
 import { SETTINGS } from './given.ts'
 
@@ -24,8 +24,8 @@ describe('the first run of a thread', () => {
       const itself = applyInput({ ...emptyThread('default', 't1', SETTINGS), epoch: 1 }, submit(more), MOMENT)
       expect(first.batch).toEqual(nextBatch(itself.state))
       expect(first.answer).toEqual(itself.answer)
-      const begun = fromFirstRun(REF, sent(first.loaded))
-      expect(begun).toEqual(sent(stored(itself.state, first.batch)))
+      const begun = fromPredecessor(sent(first.state))
+      expect({ ...begun, commands: 1 }).toEqual(sent(stored(itself.state, first.batch)))
       expect(next(begun, 1_000).effects).toMatchObject([{ type: 'model_step', input: { step: 1, attempt: 1 } }])
     }
   })
@@ -34,7 +34,7 @@ describe('the first run of a thread', () => {
     for (const more of [{}, { command_id: 'c1' }, { messages: [{ id: 'm1', role: 'user', content: 'hello' }] }]) {
       const first = firstRun(REF, SETTINGS, submit(more), MOMENT)
       if (first === null) throw new Error('it led to nothing')
-      const begun = fromFirstRun(REF, sent(first.loaded))
+      const begun = fromPredecessor(sent(first.state))
       const later = { execution: { run_id: 'execution', started_at: 2_000 }, now: 2_000 }
       const again = applyInput(begun, submit({ ...more, sent_at: 2_000 }), later)
       expect(again.state).toBe(begun)
@@ -58,16 +58,16 @@ describe('the first step of a run', () => {
   }
 
   it('given a batch with which a run begins, it is the step that the thread wants', () => {
-    const { batch, loaded } = first()
-    const [effect] = next(fromStore(REF, loaded), 1_000).effects
+    const { batch, state } = first()
+    const [effect] = next(fromPredecessor(state), 1_000).effects
     expect(firstStep(batch, SETTINGS, 1_000)).toEqual(effect?.input)
   })
 
   it('is the one of the run that is open, whatever waits behind it', () => {
-    const { loaded } = first()
+    const { state } = first()
     const say = (state: ThreadState, id: string) =>
       applyInput(state, { ...submit({ command_id: id }), delivery_id: id }, MOMENT).state
-    const behind = nextBatch(say(fromStore(REF, loaded), 'c2'))
+    const behind = nextBatch(say(fromPredecessor(state), 'c2'))
     if (behind === null) throw new Error('it led to nothing')
     expect(behind.events.map(({ kind }) => kind)).toContain('RunQueued')
     expect(firstStep(behind, SETTINGS, 1_000)).toBeNull()

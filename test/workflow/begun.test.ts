@@ -1,29 +1,52 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Client } from '@temporalio/client'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { beginThread } from '../../activities/index.ts'
+import { defaultConfig } from '../../src/agent/default-config.ts'
 import { startSweep } from '../../src/temporal/sweep.ts'
 import { createGateway } from '../../src/temporal/client-gateway.ts'
+import { ThreadUnavailable } from '../../src/temporal/gateway.ts'
 import { startOptions, THREAD_WORKFLOW } from '../../src/temporal/names.ts'
 import type { ThreadInput } from '../../src/thread/begin.ts'
 import type { Command } from '../../src/thread/command.ts'
+import type { Answer } from '../../src/thread/reply.ts'
 import { checkLog } from '../support/check-log.ts'
 import { eventually, startEngine, startTemporal, type Engine } from '../support/engine.ts'
 
 /** Threads whose first run is stored before their workflow is started, and what may go wrong between. */
 let temporal: Awaited<ReturnType<typeof startTemporal>>
 let engine: Engine
+/** The threads whose tools were called. */
+const calls: string[] = []
+const loads = { fail: false }
 const settings = {
   ...{ idle_close_ms: 600_000, continue_as_new_every: 0, search_attributes: true, tenant_attribute: true },
   ...{ heartbeat_timeout_ms: 3_000, cli: 'temporal' },
 }
 beforeAll(async () => {
   temporal = await startTemporal()
-  engine = await startEngine({ address: temporal.address, cli: temporal.cli })
+  const { sleep } = defaultConfig.tools ?? {}
+  engine = await startEngine({
+    ...{ address: temporal.address, cli: temporal.cli },
+    config: {
+      ...defaultConfig,
+      tools: { ...defaultConfig.tools, sleep: { ...sleep, repeatable: false } },
+    } as typeof defaultConfig,
+    wrap: (activities) => ({
+      ...activities,
+      loadThread: (input) => (loads.fail ? Promise.reject(new Error('away')) : activities.loadThread(input)),
+      runTool: (input) => {
+        calls.push(input.thread_id)
+        return activities.runTool(input)
+      },
+    }),
+  })
 })
 afterAll(async () => {
   await engine.close()
   await temporal.remove()
 })
 
+const say = (content: string): Command => ({ type: 'submit', mode: 'queue', messages: [{ role: 'user', content }] })
 const hello = (id: string): Command => ({ type: 'submit', mode: 'queue', messages: [{ role: 'user', content: 'hello', id }] })
 const stored = (thread: string, { type, ...raw }: Command, delivery_id = thread) =>
   beginThread({ store: engine.store, bus: engine.bus, settings }, engine.ref(thread), {
@@ -81,8 +104,16 @@ test('whoever stored it is gone before the workflow was started: the sweep start
 })
 
 test('the store does not answer in time: the thread begins in its workflow', async () => {
-  const never = createGateway({ client: engine.client, timeout_ms: 10_000, begin: () => new Promise(() => undefined) })
-  const away = createGateway({ client: engine.client, timeout_ms: 10_000, begin: () => Promise.reject(new Error('away')) })
+  const never = createGateway({
+    client: engine.client,
+    timeout_ms: 10_000,
+    first_runs: { begin: () => new Promise(() => undefined) },
+  })
+  const away = createGateway({
+    client: engine.client,
+    timeout_ms: 10_000,
+    first_runs: { begin: () => Promise.reject(new Error('away')) },
+  })
   for (const [at, gateway] of [never, away].entries()) {
     const thread = `late-${String(at)}`
     const answer = await gateway.send(engine.ref(thread), hello(thread), { new_thread: true })
@@ -99,7 +130,7 @@ test('a start that comes late finds that the thread has had another life, and ta
   await engine.cli('workflow', 'terminate', '--workflow-id', 'default/late-start')
   const before = await kinds('late-start')
   if (begun === null) throw new Error('it did not begin')
-  await start('late-start', { loaded: begun.loaded })
+  await start('late-start', { state: begun.state, inputs: [], first: true })
   // It has done the step once more by then, for nobody.
   const handle = engine.client.workflow.getHandle('default/late-start')
   await eventually(async () => {
@@ -121,14 +152,90 @@ test('a reset to the first task loads what the store has', async () => {
   checkLog(await engine.log('reset'))
 })
 
-test('more than a history should carry is loaded', async () => {
-  const metadata = { much: 'x'.repeat(15_000) }
-  const overrides = { response_format: { type: 'json', name: 'y'.repeat(4_000) } }
-  const run_id = await engine.begin('large', 'hello', { metadata, overrides })
-  expect((await engine.run(run_id)).metadata).toEqual(metadata)
-  const { events } = await engine.client.workflow.getHandle('default/large').fetchHistory()
-  const payload = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0]?.data
-  expect(Buffer.from(payload ?? []).toString()).toBe('{"handed_over":true}')
-  expect(await kinds('large')).not.toContain('RunRescheduled')
-  checkLog(await engine.log('large'))
+test('a start that comes late, after a life that was ended in the middle of a tool, repeats no tool that must not be', async () => {
+  const begun = await stored('late-tool', say('/tool sleep {"ms":60000}'))
+  if (begun === null) throw new Error('it did not begin')
+  await engine.send('late-tool', { type: 'wake' })
+  await eventually(() => (calls.includes('late-tool') ? true : undefined))
+  await engine.cli('workflow', 'terminate', '--workflow-id', 'default/late-tool')
+  await start('late-tool', { state: begun.state, inputs: [], first: true })
+  // Whether it did its work nobody knows, so a person is asked.
+  const run_id = begun.answer.ok ? String(begun.answer.outcome['run_id']) : ''
+  const { waiting } = await engine.run(run_id, ({ status }) => status === 'waiting')
+  expect(waiting?.tickets).toHaveLength(1)
+  expect(calls.filter((thread) => thread === 'late-tool')).toHaveLength(1)
+  checkLog(await engine.log('late-tool'))
+})
+
+describe('what is stored has begun, whatever becomes of the start', () => {
+  /** A client whose first so many starts fail, as if nothing had come to the server. */
+  const failing = (times: number, code = 14): Client => {
+    let left = times
+    const executeUpdateWithStart: unknown = (...args: Parameters<Client['workflow']['executeUpdateWithStart']>) =>
+      left-- > 0
+        ? Promise.reject(Object.assign(new Error('no'), { code, details: 'no', metadata: {} }))
+        : engine.client.workflow.executeUpdateWithStart(...args)
+    const workflow = Object.assign(Object.create(engine.client.workflow) as object, { executeUpdateWithStart })
+    return Object.assign(Object.create(engine.client) as Client, { workflow })
+  }
+  const told: string[] = []
+  const gatewayOver = (client: Client, timeout_ms: number) =>
+    createGateway({
+      ...{ client, timeout_ms },
+      first_runs: {
+        begin: (ref, command) => beginThread({ store: engine.store, bus: engine.bus, settings }, ref, command),
+        onTrouble: ({ thread_id }, trouble) => void told.push(`${thread_id} ${trouble}`),
+      },
+    })
+  const outcome = (answer: Answer): string => (answer.ok ? String(answer.outcome['run_id']) : answer.rejection.code)
+
+  test('the engine is away: the answer is the run, and the sweep starts its thread', async () => {
+    const command = { ...say('hello'), command_id: 'away' } as Command
+    const answer = await gatewayOver(failing(Infinity), 500).send(engine.ref('engine-away'), command, { new_thread: true })
+    expect(answer).toMatchObject({ ok: true, replayed: false, repeated: false })
+    expect(told).toEqual(['engine-away not_started'])
+    const stop = startSweep({ store: engine.store, client: engine.client, interval_ms: 500, log: { warn() {}, info() {} } })
+    try {
+      expect(await engine.run(outcome(answer))).toMatchObject({ final_output: 'You said: hello' })
+    } finally {
+      await stop()
+    }
+    expect(await engine.say('engine-away', 'hello', { command_id: 'away' })).toBe(outcome(answer))
+    checkLog(await engine.log('engine-away'))
+  })
+
+  test('the first try is lost, and then the store is: the answer is still the run', async () => {
+    loads.fail = true
+    try {
+      const answer = await gatewayOver(failing(1), 10_000).send(engine.ref('then-away'), say('hello'), { new_thread: true })
+      expect(answer).toMatchObject({ ok: true })
+      loads.fail = false
+      expect(await engine.run(outcome(answer))).toMatchObject({ final_output: 'You said: hello' })
+    } finally {
+      loads.fail = false
+    }
+  })
+
+  test('nobody knows whether it is stored, and the thread cannot say: it is not refused', async () => {
+    loads.fail = true
+    try {
+      const late = createGateway({
+        ...{ client: engine.client, timeout_ms: 10_000 },
+        first_runs: { begin: () => Promise.reject(new Error('the connection was lost')) },
+      })
+      await expect(late.send(engine.ref('unknown'), say('hello'), { new_thread: true })).rejects.toThrow(ThreadUnavailable)
+    } finally {
+      loads.fail = false
+    }
+  })
+})
+
+test('a worker of before begins with it as with any state that is handed over', async () => {
+  // What it does not know in the input it does not look at.
+  const begun = await stored('older', say('hello'))
+  if (begun === null) throw new Error('it did not begin')
+  await start('older', { state: begun.state, inputs: [] })
+  const run_id = begun.answer.ok ? String(begun.answer.outcome['run_id']) : ''
+  expect(await engine.run(run_id)).toMatchObject({ final_output: 'You said: hello' })
+  expect(await kinds('older')).not.toContain('RunRescheduled')
 })

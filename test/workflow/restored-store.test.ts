@@ -67,10 +67,12 @@ test('a store that was set back: living threads take its word, and what they kne
   await engine.run(asked)
   await engine.run(queued)
   await engine.run(await engine.say('new', 'unknown to the backup'))
+  await engine.run(await engine.say('begun', 'unknown to the backup'))
   const known = {
     idle: (await engine.log('idle')).length,
     asked: (await engine.log('asked')).length,
     new: (await engine.log('new')).length,
+    begun: (await engine.log('begun')).length,
   }
 
   await close()
@@ -85,9 +87,12 @@ test('a store that was set back: living threads take its word, and what they kne
     command_id: 'three',
   })
   expect(refused.ok, 'accepted, before it could be stored').toBe(true)
+  // To the store this one is new, so its command is stored as its first, and then comes to a thread that knows more.
+  const begun = await engine.begin('begun', 'after', { command_id: 'after' })
+  const first = (await engine.log('begun')).length
 
   const status = await engine.reconcile()
-  expect(status).toMatchObject({ status: 'done', mended: { adopted: 3 } })
+  expect(status).toMatchObject({ status: 'done', mended: { adopted: 4 } })
   const range = (thread_id: string, from_seq: number, to_seq: number) =>
     expect.objectContaining({ thread_id, what: 'events', from_seq, to_seq, reason: 'store_restored' })
   expect(status.lost).toEqual(
@@ -95,9 +100,12 @@ test('a store that was set back: living threads take its word, and what they kne
       range('idle', kept.idle.length + 1, known.idle),
       range('asked', kept.asked.length + 1, known.asked),
       range('new', 1, known.new),
+      range('begun', first + 1, known.begun),
     ]),
   )
-  expect(status.lost).toHaveLength(3)
+  expect(status.lost).toHaveLength(4)
+  expect(await engine.run(begun)).toMatchObject({ termination: { type: 'natural_end' }, final_output: 'You said: after' })
+  expect(await engine.say('begun', 'after', { command_id: 'after' })).toBe(begun)
 
   // The open run as the store has it ends, and the queue goes on.
   expect(await engine.run(asked)).toMatchObject({ termination: { type: 'error' }, error: { code: 'store_restored' } })
@@ -117,7 +125,7 @@ test('a store that was set back: living threads take its word, and what they kne
   expect(await engine.run(still, waits)).toMatchObject({ status: 'waiting' })
   await approve('still', still)
   expect(await engine.run(still)).toMatchObject({ termination: { type: 'natural_end' } })
-  for (const thread of ['idle', 'asked', 'new', 'still', 'untouched']) checkLog(await engine.log(thread))
+  for (const thread of ['idle', 'asked', 'new', 'begun', 'still', 'untouched']) checkLog(await engine.log(thread))
 
   expect(await engine.reconcile()).toMatchObject({ mended: {}, lost: status.lost })
 }, 120_000)

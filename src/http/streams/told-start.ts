@@ -38,17 +38,10 @@ export async function beginRun(
   }
   const answered = send(repeat === null ? cause : undefined).then(begunByAnswer)
   try {
-    const begun = await Promise.race([answered, told().then((first) => first ?? answered)])
-    if (begun.start.from === 'told') answered.catch((error: unknown) => unanswered(context, begun, error))
-    return begun
+    return await Promise.race([answered, told().then((begun) => begun ?? answered)])
   } finally {
     inbox.close()
   }
-}
-
-/** What has begun is stored, and goes on as soon as there is an engine and a worker to go on with it. */
-function unanswered({ log }: HttpContext, { run_id }: Begun, error: unknown): void {
-  log.warn({ error: String(error), run_id }, 'A run has begun and its thread does not answer; it goes on once it does.')
 }
 
 export function begunByAnswer({ outcome, event_seq, replayed }: Sent<Submitted>): Begun {

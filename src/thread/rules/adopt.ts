@@ -1,6 +1,6 @@
 import { activeRun, emit, type Draft } from '../draft.ts'
 import type { Beyond } from '../ports.ts'
-import type { ThreadState } from '../state.ts'
+import type { LedgerEntry, ThreadState } from '../state.ts'
 import { cancelCall } from './calls.ts'
 import { failRun } from './ends.ts'
 import { startNext } from './queue.ts'
@@ -43,7 +43,25 @@ export function beyond(state: ThreadState, loaded: ThreadState): Beyond {
     store_seq: loaded.event_seq,
     runs: runs.map(({ record, dispatch }) => ({ record, dispatch })),
     pending_ids,
+    begun_run_ids: begunMeanwhile(state, loaded),
   }
+}
+
+/**
+ * To a store that was set back the thread may be one that is not there, and its next command is stored as the first one
+ * before it comes here. That run has done nothing yet.
+ */
+function begunMeanwhile(state: ThreadState, loaded: ThreadState): string[] {
+  const own = new Map(state.unstored.ledger.map((entry) => [entry.command_id, runOf(entry)]))
+  return loaded.ledger.flatMap((entry) => {
+    const run_id = runOf(entry)
+    return run_id !== null && own.has(entry.command_id) && own.get(entry.command_id) !== run_id ? [run_id] : []
+  })
+}
+
+function runOf({ reply }: LedgerEntry): string | null {
+  const run_id = reply.ok ? reply.outcome['run_id'] : null
+  return typeof run_id === 'string' ? run_id : null
 }
 
 /**
@@ -52,7 +70,7 @@ export function beyond(state: ThreadState, loaded: ThreadState): Beyond {
  * the runs that the store never heard of, and the queue goes on. Where nothing is gone the thread goes on like any that
  * was started again.
  */
-export function adopted(draft: Draft, { known_seq, store_seq, runs }: Beyond): void {
+export function adopted(draft: Draft, { known_seq, store_seq, runs, begun_run_ids = [] }: Beyond): void {
   if (known_seq <= store_seq) {
     loaded(draft)
     return
@@ -67,6 +85,10 @@ export function adopted(draft: Draft, { known_seq, store_seq, runs }: Beyond): v
     return
   }
   const { run_id } = run.record
+  if (begun_run_ids.includes(run_id)) {
+    loaded(draft)
+    return
+  }
   for (const call of run.calls)
     if (call.status !== 'done') cancelCall(draft, run_id, call, 'the store was restored from a backup; its outcome is unknown')
   failRun(draft, run_id, STORE_RESTORED, text)

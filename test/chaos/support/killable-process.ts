@@ -70,7 +70,7 @@ const gateway = points.wrap(
   'gateway',
   createGateway({
     ...{ client, timeout_ms: 5_000, task_queue },
-    begin: (ref, command) => beginThread({ store, bus, settings, observe }, ref, command),
+    first_runs: { begin: (ref, command) => beginThread({ store, bus, settings, observe }, ref, command) },
   }),
 )
 const quiet = { debug() {}, info() {}, warn() {}, error: (facts: object, message: string) => console.error(message, facts) }

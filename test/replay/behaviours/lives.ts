@@ -25,11 +25,6 @@ export const lives: Behaviours = {
     await s.decide((await s.tickets(run_id))[0] ?? '')
     await s.ends(run_id)
   },
-  'begun-in-the-store-with-much': async (s) => {
-    const metadata = { much: 'x'.repeat(15_000) }
-    const overrides = { response_format: { type: 'json', name: 'y'.repeat(4_000) } }
-    await s.ends(await s.engine.begin(s.thread, 'hello', { metadata, overrides }))
-  },
   'idle-and-back': {
     settings: { idle_close_ms: 300 },
     play: async (s) => {

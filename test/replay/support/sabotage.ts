@@ -19,8 +19,8 @@ export const SABOTAGE: readonly Sabotage[] = [
   },
   {
     what: 'a thread that was stored before its start is loaded all the same',
-    find: /loaded !== undefined && !again/,
-    put: 'false',
+    find: /state !== undefined && !again/,
+    put: 'state !== undefined && state.event_seq > 4 && !again',
     seen: ['begun-in-the-store', 'begun-in-the-store-and-reset'],
   },
   {

@@ -1,0 +1,71 @@
+import type { ThreadInput } from '../thread/begin.ts'
+import type { Command } from '../thread/command.ts'
+import type { CommandInput } from '../thread/input.ts'
+import { jsonSize } from '../thread/json.ts'
+import type { Packed } from '../thread/packed.ts'
+import type { ThreadRef } from '../thread/ports.ts'
+import type { Answer } from '../thread/reply.ts'
+import type { ThreadState } from '../thread/state.ts'
+import { ThreadUnavailable, type Delivered } from './gateway.ts'
+
+/** What the first command of a thread led to: its answer, and the state that its workflow begins with. */
+export type Begun = { answer: Answer; state: Packed<ThreadState> }
+
+export type FirstRuns = {
+  /** Stores and tells what the first command of a thread leads to. Null where that is for the thread alone. */
+  begin: (ref: ThreadRef, command: CommandInput) => Promise<Begun | null>
+  /** Told of a first run that could not be stored before the start, or whose thread could not be started. */
+  onTrouble?: (ref: ThreadRef, trouble: 'not_begun' | 'not_started', error: unknown) => void
+}
+
+/** A store that takes longer to begin a thread is left to the workflow, which can go on without it, and in time. */
+const BEGIN_MS = 250
+/** A larger state is loaded by the workflow: what it is started with stays in its history. */
+const MOST_STATE_BYTES = 64 * 1024
+
+/**
+ * Sends the first command of a thread, of which `send` is the way through the engine: it is stored first, and the
+ * workflow then begins with that. What is stored has begun, whatever becomes of the start, which the sweep makes up for;
+ * so that is the answer, also where the engine has none or refuses. Throws what `send` throws where nothing is stored.
+ */
+export async function sendFirst(
+  { begin, onTrouble = () => undefined }: FirstRuns,
+  { ref, command, delivery_id }: { ref: ThreadRef; command: Command; delivery_id: string },
+  send: (input: ThreadInput | null) => Promise<Delivered>,
+): Promise<Delivered> {
+  const { type, ...raw } = command
+  const stored = begin(ref, { kind: 'command', type, raw, via: 'update', delivery_id })
+  const begun = await inTime(stored).catch((error: unknown) => {
+    onTrouble(ref, 'not_begun', error)
+    return 'unknown' as const
+  })
+  if (begun === null) return send(null)
+  if (begun === 'unknown') {
+    const answer = await send(null)
+    // Perhaps it is stored all the same, and then nobody must hear that it is not.
+    if (!answer.ok && answer.rejection.code === 'store_unavailable') throw new ThreadUnavailable(answer.rejection.message)
+    return answer
+  }
+  // To the thread it is a repeat.
+  const delivered = { ...begun.answer, repeated: false, delivery_id }
+  try {
+    const answer = await send(startingFrom(begun.state))
+    return !answer.ok && answer.rejection.code === 'thread_deleted' ? answer : delivered
+  } catch (error) {
+    onTrouble(ref, 'not_started', error)
+    return delivered
+  }
+}
+
+/** Null: the workflow is to load the thread. */
+function startingFrom(state: Begun['state']): ThreadInput | null {
+  return jsonSize(state) <= MOST_STATE_BYTES ? { state, inputs: [], first: true } : null
+}
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('The store did not answer in time.')), BEGIN_MS)
+  })
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
