@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Begun } from '../src/temporal/first-runs.ts'
-import { firstRun } from '../src/thread/begin.ts'
+import { firstRun, type Begun } from '../src/thread/begin.ts'
 import type { CommandInput } from '../src/thread/input.ts'
 import type { ThreadRef } from '../src/thread/ports.ts'
 import type { ActivityDeps } from './deps.ts'

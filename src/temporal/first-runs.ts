@@ -1,15 +1,9 @@
-import type { ThreadInput } from '../thread/begin.ts'
+import type { Begun, ThreadInput } from '../thread/begin.ts'
 import type { Command } from '../thread/command.ts'
 import type { CommandInput } from '../thread/input.ts'
 import { jsonSize } from '../thread/json.ts'
-import type { Packed } from '../thread/packed.ts'
 import type { ThreadRef } from '../thread/ports.ts'
-import type { Answer } from '../thread/reply.ts'
-import type { ThreadState } from '../thread/state.ts'
 import { ThreadUnavailable, type Delivered } from './gateway.ts'
-
-/** What the first command of a thread led to: its answer, and the state that its workflow begins with. */
-export type Begun = { answer: Answer; state: Packed<ThreadState> }
 
 export type FirstRuns = {
   /** Stores and tells what the first command of a thread leads to. Null where that is for the thread alone. */

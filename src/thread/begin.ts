@@ -45,6 +45,9 @@ export function firstBatch(
 export type ThreadInput = Partial<HandOver> & { first?: boolean; handed_over?: boolean }
 export type HandOver = { state: Packed<ThreadState>; inputs: Input[] }
 
+/** What the first command of a thread led to: its answer, and the state that its workflow begins with. */
+export type Begun = { answer: Answer; state: Packed<ThreadState> }
+
 /**
  * What the first command of a thread leads to that is nowhere yet: its first batch, under its first epoch, the command's
  * answer, and the thread once that is stored. Null where the command is refused or leads to nothing: then the thread
@@ -55,7 +58,7 @@ export function firstRun(
   settings: ThreadSettings,
   command: CommandInput,
   moment: Moment,
-): { batch: ThreadBatch; answer: Answer; state: Packed<ThreadState> } | null {
+): (Begun & { batch: ThreadBatch }) | null {
   const nothing = { ...emptyThread(ref.tenant, ref.thread_id, settings), epoch: 1 }
   const { state, answer } = applyInput(nothing, command, moment)
   const batch = nextBatch(state)
