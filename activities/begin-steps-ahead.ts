@@ -1,3 +1,4 @@
+import { withFacts } from '../src/log/facts.ts'
 import { firstStep } from '../src/thread/begin.ts'
 import type { Observe } from '../src/thread/ports.ts'
 import type { ActivityDeps } from './deps.ts'
@@ -8,6 +9,8 @@ import type { StepsAhead } from './steps-ahead.ts'
 export function beginStepsAhead(deps: ActivityDeps, ahead: StepsAhead): Observe {
   return (_events, { batch }) => {
     const step = firstStep(batch, deps.settings, Date.now())
-    if (step !== null) ahead.begin(step, (input) => beginStep(deps, input))
+    if (step === null) return
+    const { tenant, thread_id, run_id } = step
+    ahead.begin(step, (input) => withFacts({ tenant, thread_id, run_id }, () => beginStep(deps, input)))
   }
 }
