@@ -69,12 +69,18 @@ export function within(ref: ThreadRef, wanted: readonly RawBuilder<unknown>[]): 
   return sql.join([stretch, ...wanted], sql` and `)
 }
 
-async function count(db: Db, ref: ThreadRef, wanted: RawBuilder<unknown>[]): Promise<number> {
-  const { rows } = await sql<{ total: number }>`
-    select coalesce(sum(c.total), 0)::bigint as total from ${stretchesOf(ref)} as s cross join lateral (
-      select count(*) as total from weft.messages m where ${within(ref, wanted)}
-    ) c`.execute(db)
+async function count(db: Db, ref: ThreadRef, wanted: readonly RawBuilder<unknown>[]): Promise<number> {
+  const { rows } = await sql<{ total: number }>`select ${counted(ref, wanted)} as total`.execute(db)
   return rows[0]?.total ?? 0
+}
+
+/** How many messages `m` of the conversation there are of which all this is true. */
+function counted(ref: ThreadRef, wanted: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
+  return sql`(
+    select coalesce(sum(c.total), 0)::bigint from ${stretchesOf(ref)} as s cross join lateral (
+      select count(*) as total from weft.messages m where ${within(ref, wanted)}
+    ) c
+  )`
 }
 
 /**
@@ -90,18 +96,19 @@ async function countByNumber(
   const internal = [sql`m.visibility = 'internal'`, sql`m.message_seq > ${after}::bigint`]
   if (before !== undefined) internal.push(sql`m.message_seq < ${before}::bigint`)
   if (visibility === 'internal') return count(db, ref, internal)
-  const { rows } = await sql<{ last: number | null; holes: boolean }>`
-    select exists (
-      select 1 from ${stretchesOf(ref)} as s join weft.lost l on l.thread_id = s.thread_id
-      where l.tenant = ${ref.tenant} and l.what = 'messages'
-    ) as holes, greatest(
+  const others = visibility === 'all' ? sql`0::bigint` : counted(ref, internal)
+  const { rows } = await sql<{ last: number | null; others: number; holes: boolean }>`
+    select ${others} as others, greatest(
       (select max(message_seq) from weft.messages where tenant = ${ref.tenant} and thread_id = ${ref.thread_id}),
       (select max(to_seq) from weft.lineage where tenant = ${ref.tenant} and thread_id = ${ref.thread_id})
-    ) as last`.execute(db)
-  if (rows[0]?.holes === true) return count(db, ref, wanted)
-  const last = Math.min(rows[0]?.last ?? 0, (before ?? Infinity) - 1)
-  const all = Math.max(0, last - Math.max(0, after))
-  return visibility === 'all' ? all : Math.max(0, all - (await count(db, ref, internal)))
+    ) as last, exists (
+      select 1 from ${stretchesOf(ref)} as s join weft.lost l on l.thread_id = s.thread_id
+      where l.tenant = ${ref.tenant} and l.what = 'messages'
+    ) as holes`.execute(db)
+  const [row] = rows
+  if (row === undefined || row.holes) return count(db, ref, wanted)
+  const last = Math.min(row.last ?? 0, (before ?? Infinity) - 1)
+  return Math.max(0, last - Math.max(0, after) - row.others)
 }
 
 export function messagesBetween(
