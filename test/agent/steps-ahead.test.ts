@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { StepsAhead } from '../../activities/index.ts'
-import type { LogEvent } from '../../src/thread/envelope.ts'
 import type { Store } from '../../src/store/store.ts'
-import { startOpenAiServer, type Answer, type OpenAiServer } from '../support/openai-server.ts'
-import { createWorld, openStore, type World } from './world.ts'
+import type { Answer, OpenAiServer } from '../support/openai-server.ts'
+import { hint, modelWorld, streamed, words } from './model-world.ts'
+import { openStore, type World } from './world.ts'
 
 /** Model steps that are under way before the engine asks for them. */
 let store: Store
@@ -15,16 +15,11 @@ beforeAll(async () => {
 afterEach(() => server.close())
 afterAll(() => store.close())
 
-const words = Array.from({ length: 200 }, (_, n) => `word${String(n)}`).join(' ')
 async function world(answer: Answer = { kind: 'text', text: 'hello' }, ahead = new StepsAhead()): Promise<World> {
-  server = await startOpenAiServer({ script: () => answer })
-  const openai = { apiKey: null, baseUrl: server.base_url, model: 'm' }
-  return createWorld(store, [{ role: 'user', content: 'go' }], {
-    providers: { openai, anthropic: { apiKey: null, baseUrl: null, model: null } },
-    ahead,
-  })
+  const made = await modelWorld(store, answer, { ahead })
+  server = made.server
+  return made.here
 }
-const streamed = (here: World): string => here.frames.flatMap((frame) => (frame.type === 'delta' ? [frame.delta] : [])).join('')
 const slow: Answer = { kind: 'text', text: words, delay_ms: 30 }
 
 it('the activity takes over what is under way, and the model is asked once', async () => {
@@ -66,8 +61,7 @@ it('an interrupt that comes before the activity ends it', async () => {
   const here = await world(slow)
   here.stepAhead()
   await expect.poll(() => streamed(here)).toContain('word2')
-  const events = [{ event_seq: 9, kind: 'RunInterrupted', run_id: here.ids.run_id } as LogEvent]
-  here.publish({ type: 'events', thread_id: here.ids.thread_id, last_seq: 9, events })
+  hint(here)
   await expect.poll(() => server.aborted()).toBe(1)
   expect(await here.step()).toMatchObject({ kind: 'interrupted', has_text: true })
   expect(server.requests).toHaveLength(1)

@@ -1,11 +1,10 @@
 import { ActivityCancellationDetails } from '@temporalio/common'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { LogEvent } from '../../src/thread/envelope.ts'
 import { StoreUnavailable } from '../../src/store/store.ts'
 import type { Store } from '../../src/store/store.ts'
-import { startOpenAiServer } from '../support/openai-server.ts'
 import type { Answer, OpenAiServer } from '../support/openai-server.ts'
-import { createWorld, openStore } from './world.ts'
+import { hint, modelWorld, streamed, words } from './model-world.ts'
+import { openStore } from './world.ts'
 import type { World } from './world.ts'
 
 let store: Store
@@ -16,19 +15,10 @@ beforeAll(async () => {
 afterEach(() => server.close())
 afterAll(() => store.close())
 
-const words = Array.from({ length: 200 }, (_, n) => `word${String(n)}`).join(' ')
-
 async function world(answer: Answer = { kind: 'text', text: words, delay_ms: 30 }, through: Store = store): Promise<World> {
-  server = await startOpenAiServer({ script: () => answer })
-  const openai = { apiKey: null, baseUrl: server.base_url, model: 'm' }
-  return createWorld(through, [{ role: 'user', content: 'go' }], {
-    providers: { openai, anthropic: { apiKey: null, baseUrl: null, model: null } },
-  })
-}
-const streamed = (here: World): string => here.frames.flatMap((frame) => (frame.type === 'delta' ? [frame.delta] : [])).join('')
-const hint = (here: World, kind = 'RunInterrupted', run_id = here.ids.run_id): void => {
-  const events = [{ event_seq: 9, kind, run_id } as LogEvent]
-  here.publish({ type: 'events', thread_id: here.ids.thread_id, last_seq: 9, events })
+  const made = await modelWorld(through, answer)
+  server = made.server
+  return made.here
 }
 /** A store whose `stage` fails as often as told, then works. */
 function flaky(failures: { left: number; calls: number }): Store {

@@ -92,7 +92,8 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   return engine
 }
 
-function settingsOf({ settings }: EngineOptions): ThreadSettings {
+/** What an engine's threads get. */
+export function settingsOf({ settings }: Pick<EngineOptions, 'settings'>): ThreadSettings {
   return {
     idle_close_ms: 600_000,
     continue_as_new_every: 0,

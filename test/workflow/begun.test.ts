@@ -10,7 +10,7 @@ import type { ThreadInput } from '../../src/thread/begin.ts'
 import type { Command } from '../../src/thread/command.ts'
 import type { Answer } from '../../src/thread/reply.ts'
 import { checkLog } from '../support/check-log.ts'
-import { eventually, startEngine, startTemporal, type Engine } from '../support/engine.ts'
+import { eventually, settingsOf, startEngine, startTemporal, type Engine } from '../support/engine.ts'
 
 /** Threads whose first run is stored before their workflow is started, and what may go wrong between. */
 let temporal: Awaited<ReturnType<typeof startTemporal>>
@@ -18,10 +18,7 @@ let engine: Engine
 /** The threads whose tools were called. */
 const calls: string[] = []
 const loads = { fail: false }
-const settings = {
-  ...{ idle_close_ms: 600_000, continue_as_new_every: 0, search_attributes: true, tenant_attribute: true },
-  ...{ heartbeat_timeout_ms: 3_000, cli: 'temporal' },
-}
+const settings = settingsOf({})
 beforeAll(async () => {
   temporal = await startTemporal()
   const { sleep } = defaultConfig.tools ?? {}
