@@ -11,6 +11,7 @@ import {
 } from '../src/thread/repair/ports.ts'
 import { added } from '../src/thread/repair/progress.ts'
 import type { ActivityDeps } from './deps.ts'
+import { pageByPage } from './page-by-page.ts'
 import { repairThread } from './repair-thread.ts'
 import { retainPage } from './retain.ts'
 
@@ -25,9 +26,11 @@ export function reconcileActivities(deps: ActivityDeps): ReconcileActivities {
   return {
     reconcileTenants: () => deps.store.repair.tenants(),
     reconcileThreads: ({ tenant, after, thread_id }) =>
-      thread_id === null ? reconcilePage(deps, tenant, after) : reconcileOne(deps, { tenant, thread_id }),
+      thread_id === null
+        ? pageByPage(after, (from) => reconcilePage(deps, tenant, from))
+        : reconcileOne(deps, { tenant, thread_id }),
     reconcileWorkflows: (input) => reconcileWorkflows(deps, input),
-    retain: (input) => retainPage(deps, input),
+    retain: ({ tenant, after }) => pageByPage(after, (from) => retainPage(deps, { tenant, after: from })),
     listLost: async ({ tenant, thread_id }) => {
       const filter = { limit: MAX_LOST_SHOWN, ...(thread_id === null ? {} : { thread_id }) }
       const rows = await deps.store.repair.listLost(tenant, filter)

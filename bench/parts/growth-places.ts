@@ -3,6 +3,7 @@ import { cpSync, readdirSync, rmSync } from 'node:fs'
 import type { Agent } from 'node:http'
 import { join } from 'node:path'
 import type { Context } from '../part.ts'
+import { untilAtRest } from '../support/processes.ts'
 import { analyze, copyThread, lengthen, withStore } from '../weft/fill.ts'
 import { createAgent, postRun } from '../weft/post-run.ts'
 import { getJson, postJson } from '../weft/pages.ts'
@@ -14,6 +15,7 @@ const WARM_TURNS = 10
 /** Conversations may grow by a fifth of their size, but the shortest need a few runs. */
 const turnsOf = (messages: number): number => Math.max(3, Math.floor(messages / 10))
 const HOLD_MS = 600_000
+const REPAIR_MS = 120_000
 const FILLER = 'filler'
 const lengthened = (size: number): string => `messages-${String(size)}`
 
@@ -45,6 +47,9 @@ export async function startThreads(
       await analyze(database)
     })
     const program = await startProgram(context, { place, env: UNLIMITED })
+    // Once after each start, and then every hour, all threads are compared with the store; that is no run's cost.
+    const spent = Object.values(await untilAtRest(program.processes, REPAIR_MS)).reduce((sum, ms) => sum + ms, 0)
+    context.report(`after its start it took ${(spent / 1_000).toFixed(1)} s of CPU to be at rest`)
     targets.push({ size, program, agent, next_thread: () => randomUUID(), turns_each: WARM_TURNS })
   }
   return { targets, stop: async () => void (await Promise.all(targets.map(({ program }) => program.stop()))) }

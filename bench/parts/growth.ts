@@ -2,7 +2,8 @@
 // compared with the smallest of its kind; the goal is that nothing grows by more than a fifth.
 //
 // threads: three services side by side, whose stores have 10, 1,000 and 20,000 threads of one run each. The threads are
-// copies by SQL of one that was really run (bench/weft/fill.ts), made before the service starts.
+// copies by SQL of one that was really run (bench/weft/fill.ts), made before the service starts. The repair that follows
+// a start is over before anything is measured; what it takes is reported apart.
 // messages: threads of one service whose conversations are that long, lengthened by SQL in the same way. A model is
 // given its whole conversation, so reading it is part of a run, here as anywhere; the first event has no such part.
 // queue: threads of one service with so many messages in the queue. They were sent through the API to a run that took

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { childrenOf } from '../../test/support/postgres.ts'
 
 /** Processes by name, each by its number. */
@@ -45,6 +46,24 @@ export async function withCpu<T>(
     result,
     cpu: Object.fromEntries(Object.keys(processes).map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)])),
   }
+}
+
+const LOOK_MS = 500
+const REST_MS = 2_000
+const REST_SHARE = 0.05
+
+/** Waits until processes do next to nothing for two seconds, for at most `most_ms`; gives the ms of CPU until then. */
+export async function untilAtRest(processes: Processes, most_ms: number): Promise<ByProcess> {
+  const before = all(processes, cpuMs)
+  const total = (): number => Object.values(all(processes, cpuMs)).reduce((sum, ms) => sum + ms, 0)
+  const until = performance.now() + most_ms
+  for (let quiet_ms = 0; quiet_ms < REST_MS && performance.now() < until;) {
+    const was = total()
+    await sleep(LOOK_MS)
+    quiet_ms = total() - was <= LOOK_MS * REST_SHARE ? quiet_ms + LOOK_MS : 0
+  }
+  const after = all(processes, cpuMs)
+  return Object.fromEntries(Object.keys(processes).map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)]))
 }
 
 /** Adds up what several slices have cost. */

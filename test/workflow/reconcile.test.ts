@@ -91,6 +91,16 @@ test('a fork is whole with the messages that it has of another thread, and comes
   expect(await engine.reconcile()).toMatchObject({ mended: {} })
 })
 
+test('many threads are looked at, each once, in fewer activities than they have pages', async () => {
+  const PAGE = 50
+  const before = (await engine.reconcile()).threads_seen
+  for (let n = 0; n < 6 * PAGE; n++) await store.threads.create('default', { id: `many-${String(n)}` })
+  expect((await engine.reconcile()).threads_seen).toBe(before + 6 * PAGE)
+  const { events } = await engine.client.workflow.getHandle('reconcile:default').fetchHistory()
+  const activities = events?.map((event) => event.activityTaskScheduledEventAttributes?.activityType?.name)
+  expect(activities?.filter((name) => name === 'reconcileThreads').length).toBeLessThan(6)
+})
+
 test('the schedule starts repairs, which drop what is too old as well; 0 takes it away', async () => {
   await engine.run(await engine.say('scheduled', 'hello'))
   const log = await engine.log('scheduled')
