@@ -49,6 +49,10 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
       {
         execute(input, next) {
           last = input.headers[CARRIER]
+          // A first run is stored before the start, and nobody sends its command here.
+          const { state, first } = fieldsOf(input.args[0])
+          const { active_run_id } = fieldsOf(state)
+          if (first === true && typeof active_run_id === 'string') set(active_run_id, { origin: last, latest: last })
           for (const [name, origin] of Object.entries(input.headers)) {
             if (!name.startsWith(ORIGIN_OF)) continue
             const run_id = name.slice(ORIGIN_OF.length)

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '@temporalio/client'
+import type { NativeConnection } from '@temporalio/worker'
 import type { Logger } from 'pino'
 import { createWebhookActivities } from '../../activities/deliver-webhooks.ts'
 import { beginStepsAhead, beginThread, createActivities, StepsAhead, type ActivityDeps } from '../../activities/index.ts'
@@ -86,11 +87,8 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
   }
   const metrics = createMetrics(store, { version: VERSION, temporal: base.temporalFigures })
   const tracing = await openTracing(base)
-  const client = new Client({
-    connection,
-    namespace,
-    ...(tracing === null ? {} : { interceptors: { workflow: [tracing.client] } }),
-  })
+  const interceptors = tracing === null ? {} : { interceptors: { workflow: [tracing.client] } }
+  const client = new Client({ connection, namespace, ...interceptors })
   const observers: Observe[] = [metrics.observe]
   if (tracing !== null)
     observers.push((events, { tenant, ended }) =>
@@ -123,6 +121,8 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     await showMetrics(base, metrics)
     return { api: null }
   }
+  // What is given out with the start is a task of no version.
+  const eager = temporal.embedded && config.version === null
   const app = createHttpApp({
     store,
     ...admission(config),
@@ -131,6 +131,9 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
       client,
       timeout_ms: config.commandTimeoutMs,
       attributes,
+      ...(eager && worker !== null
+        ? { beside_worker: new Client({ connection: worker.connection, namespace, identity: base.identity, ...interceptors }) }
+        : {}),
       first_runs: {
         begin: (ref, command) => beginThread({ store, bus, settings, observe }, ref, command),
         onTrouble: ({ thread_id }, trouble, error) => logger.warn({ thread_id, error: String(error) }, TROUBLE[trouble]),
@@ -232,7 +235,7 @@ type WorkerParts = {
 async function addWorker(
   base: Foundations,
   { bus, settings, observe, observers, client, tracing, metrics }: WorkerParts,
-): Promise<WorkerService> {
+): Promise<WorkerService & { connection: NativeConnection }> {
   const { config, logger, shutdown, temporal, store, agents, identity, onFailure } = base
   const onError = (error: unknown): void =>
     logger.warn({ error: String(error) }, 'A repair could not be started; the schedule will start one.')
@@ -273,5 +276,5 @@ async function addWorker(
     onFailure,
   })
   shutdown.add('The worker', () => worker.drain(), config.drainMs + WORKER_END_MS)
-  return worker
+  return { ...worker, connection }
 }

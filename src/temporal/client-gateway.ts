@@ -30,7 +30,11 @@ export type GatewayOptions = {
   attributes?: KnownAttributes
   /** How first runs are stored before their threads are started; without it the workflows do all of it. */
   first_runs?: FirstRuns
+  /** On the connection of a worker in this process, which is given a new thread's first task with the start's answer. */
+  beside_worker?: Client
 }
+
+type Thread = (input?: ThreadInput) => Promise<void>
 
 const NO_ATTRIBUTES: KnownAttributes = { search_attributes: false, tenant_attribute: false }
 
@@ -50,6 +54,7 @@ export function createGateway({
   task_queue = TASK_QUEUE,
   attributes = NO_ATTRIBUTES,
   first_runs,
+  beside_worker,
 }: GatewayOptions): ThreadGateway {
   /** What the namespace says that it knows, until it refuses a start because of it. */
   let known = attributes
@@ -61,18 +66,16 @@ export function createGateway({
     // An update of its own for each call: the server gives a known update its first answer, and a refusal that says
     // "not now" would stay. That a command is applied once is the ledger's work.
     const updateId = delivery_id ?? `${command.command_id ?? 'command'}/${randomUUID()}`
-    const way = (input: ThreadInput | null): Promise<Delivered> => sendUntil(deadline, ref, stamped, { updateId, input })
-    if (!new_thread || first_runs === undefined) return way(null)
-    return sendFirst(first_runs, { ref, command: stamped, delivery_id: updateId }, way)
+    const way = (): Promise<Delivered> => sendUntil(deadline, ref, stamped, updateId)
+    if (!new_thread || first_runs === undefined) return way()
+    return sendFirst(
+      first_runs,
+      { ref, command: stamped, delivery_id: updateId },
+      { start: (input) => start(deadline, ref, stamped, input), send: way },
+    )
   }
 
-  /** `input`: what the thread is to begin with if it is this that starts it. */
-  async function sendUntil(
-    deadline: number,
-    ref: ThreadRef,
-    command: Command,
-    { updateId, input }: { updateId: string; input: ThreadInput | null },
-  ): Promise<Delivered> {
+  async function sendUntil(deadline: number, ref: ThreadRef, command: Command, updateId: string): Promise<Delivered> {
     let backoff = FIRST_BACKOFF_MS
     // Around a hand-over no answer comes for some milliseconds, and there is nothing to look for.
     let looked = Date.now()
@@ -80,8 +83,7 @@ export function createGateway({
     for (;;) {
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
-        // An earlier try may have started the thread, which may have come further and be gone: it is loaded then.
-        const answer = await within(until, () => sendOnce(ref, command, updateId, repeated ? null : input))
+        const answer = await within(until, () => sendOnce(ref, command, updateId))
         return { ...answer, repeated, delivery_id: updateId }
       } catch (error) {
         if (known !== NO_ATTRIBUTES && refusesAttributes(error)) {
@@ -112,26 +114,49 @@ export function createGateway({
   }
 
   /** One send. The start in it finds the thread running, or starts it from the store; it needs to know nothing. */
-  function sendOnce(ref: ThreadRef, command: Command, updateId: string, input: ThreadInput | null): Promise<Answer> {
+  function sendOnce(ref: ThreadRef, command: Command, updateId: string): Promise<Answer> {
     const { type, ...body } = command
-    const typedSearchAttributes = firstAttributes(ref, command, known)
-    const startWorkflowOperation = new WithStartWorkflowOperation<(input?: ThreadInput) => Promise<void>>(THREAD_WORKFLOW, {
-      ...startOptions(ref, task_queue),
-      args: input === null ? [] : [input],
+    const startWorkflowOperation = new WithStartWorkflowOperation<Thread>(THREAD_WORKFLOW, {
+      ...optionsFor(ref, command),
       workflowIdConflictPolicy: 'USE_EXISTING',
-      ...(typedSearchAttributes === undefined ? {} : { typedSearchAttributes }),
     })
     const options = { args: [body], startWorkflowOperation, updateId }
-    return client.workflow.executeUpdateWithStart<(input?: ThreadInput) => Promise<void>, Answer, unknown[]>(type, options)
+    return client.workflow.executeUpdateWithStart<Thread, Answer, unknown[]>(type, options)
+  }
+
+  /** One start, of a thread that nobody else has started. One that may have failed is not sent again: it may have come further and be gone. */
+  async function start(deadline: number, ref: ThreadRef, command: Command, input: ThreadInput): Promise<boolean> {
+    const starter = beside_worker ?? client
+    const until = Math.min(deadline, Date.now() + TRY_MS)
+    const once = (): Promise<unknown> =>
+      starter.workflow.start<Thread>(THREAD_WORKFLOW, {
+        ...optionsFor(ref, command),
+        args: [input],
+        workflowIdConflictPolicy: 'FAIL',
+        requestEagerStart: beside_worker !== undefined,
+      })
+    try {
+      await within(until, once, starter)
+      return true
+    } catch (error) {
+      if (known === NO_ATTRIBUTES || !refusesAttributes(error)) return false
+      known = NO_ATTRIBUTES
+      return start(deadline, ref, command, input)
+    }
+  }
+
+  function optionsFor(ref: ThreadRef, command: Command) {
+    const typedSearchAttributes = firstAttributes(ref, command, known)
+    return { ...startOptions(ref, task_queue), ...(typedSearchAttributes === undefined ? {} : { typedSearchAttributes }) }
   }
 
   /** The SDK's own deadline lets the pause before its next try run to its end, which may be seconds later. */
-  function within<T>(until: number, work: () => Promise<T>): Promise<T> {
+  function within<T>(until: number, work: () => Promise<T>, { connection } = client): Promise<T> {
     return new Promise((resolve, reject) => {
       const late = (): void => reject(new WorkflowUpdateRPCTimeoutOrCancelledError('Temporal did not answer in time.'))
       // On a machine that was busy elsewhere the time may be up already.
       const timer = setTimeout(late, Math.max(1, until + SDK_MS - Date.now()))
-      client.connection
+      connection
         .withDeadline(until, work)
         .then(resolve, reject)
         .finally(() => clearTimeout(timer))

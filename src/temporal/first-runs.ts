@@ -17,15 +17,23 @@ const BEGIN_MS = 250
 /** A larger state is loaded by the workflow: what it is started with stays in its history. */
 const MOST_STATE_BYTES = 64 * 1024
 
+/** The ways to the engine. */
+export type Ways = {
+  /** Starts the workflow with what it is to begin with. False where it is not known to have been started so. */
+  start: (input: ThreadInput) => Promise<boolean>
+  /** Sends the command itself, which starts the workflow where it does not run; it is loaded from the store then. */
+  send: () => Promise<Delivered>
+}
+
 /**
- * Sends the first command of a thread, of which `send` is the way through the engine: it is stored first, and the
- * workflow then begins with that. What is stored has begun, whatever becomes of the start, which the sweep makes up for;
- * so that is the answer, also where the engine has none or refuses. Throws what `send` throws where nothing is stored.
+ * Sends the first command of a thread: it is stored first, and the workflow is then started from there, with nothing to
+ * be told. What is stored has begun, whatever becomes of the start, which the sweep makes up for; so that is the answer,
+ * also where the engine has none or refuses. Throws what `send` throws where nothing is stored.
  */
 export async function sendFirst(
   { begin, onTrouble = () => undefined }: FirstRuns,
   { ref, command, delivery_id }: { ref: ThreadRef; command: Command; delivery_id: string },
-  send: (input: ThreadInput | null) => Promise<Delivered>,
+  { start, send }: Ways,
 ): Promise<Delivered> {
   const { type, ...raw } = command
   const stored = begin(ref, { kind: 'command', type, raw, via: 'update', delivery_id })
@@ -33,17 +41,19 @@ export async function sendFirst(
     onTrouble(ref, 'not_begun', error)
     return 'unknown' as const
   })
-  if (begun === null) return send(null)
+  if (begun === null) return send()
   if (begun === 'unknown') {
-    const answer = await send(null)
+    const answer = await send()
     // Perhaps it is stored all the same, and then nobody must hear that it is not.
     if (!answer.ok && answer.rejection.code === 'store_unavailable') throw new ThreadUnavailable(answer.rejection.message)
     return answer
   }
-  // To the thread it is a repeat.
   const delivered = { ...begun.answer, repeated: false, delivery_id }
   try {
-    const answer = await send(startingFrom(begun.state))
+    const input = startingFrom(begun.state)
+    if (input !== null && (await start(input))) return delivered
+    // To the thread it is a repeat.
+    const answer = await send()
     return !answer.ok && answer.rejection.code === 'thread_deleted' ? answer : delivered
   } catch (error) {
     onTrouble(ref, 'not_started', error)

@@ -123,7 +123,7 @@ test('a later command on a run carries on in its own trace, linked to where the 
   )
   const later = await traceWith(decided, 'POST /v1/runs/:id/decision', 'RunActivity:runTool', 'chat model-of-the-test')
   const first = await traceWith(asked, 'POST /v1/runs', 'run', 'chat model-of-the-test')
-  const origin = one(first, 'UpdateWithStart:submit')
+  const origin = one(first, 'Start:thread')
   const command = one(later, 'UpdateWithStart:decision')
   expect(one(later, 'RunActivity:runTool')).toMatchObject({
     parent_id: command.span_id,

@@ -160,6 +160,12 @@ export class Engine {
     this.#worker = { worker, running: worker.run(), connection }
   }
 
+  /** A client on the connection of the worker that runs. */
+  besideWorker(): Client {
+    if (this.#worker === null) throw new Error('no worker runs')
+    return new Client({ connection: this.#worker.connection })
+  }
+
   async stopWorker(): Promise<void> {
     if (this.#worker === null) return
     const { worker, running, connection } = this.#worker

@@ -8,6 +8,8 @@ import { ThreadUnavailable } from '../../src/temporal/gateway.ts'
 import { startOptions, THREAD_WORKFLOW } from '../../src/temporal/names.ts'
 import type { ThreadInput } from '../../src/thread/begin.ts'
 import type { Command } from '../../src/thread/command.ts'
+import type { CommandInput } from '../../src/thread/input.ts'
+import type { ThreadRef } from '../../src/thread/ports.ts'
 import type { Answer } from '../../src/thread/reply.ts'
 import { checkLog } from '../support/check-log.ts'
 import { eventually, settingsOf, startEngine, startTemporal, type Engine } from '../support/engine.ts'
@@ -63,6 +65,51 @@ test('its log is that of a thread that begins in its workflow, and a repeat gets
   expect(await engine.say('begun', 'hello', { command_id: 'once' })).toBe(run_id)
   const history = await engine.client.workflow.getHandle('default/begun').fetchHistory()
   expect(history.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads).toHaveLength(1)
+})
+
+describe('beside a worker', () => {
+  const first_runs = {
+    begin: (ref: ThreadRef, command: CommandInput) =>
+      beginThread({ store: engine.store, bus: engine.bus, settings }, ref, command),
+  }
+  const begin = async (thread: string, beside_worker: Client): Promise<string> => {
+    const gateway = createGateway({ client: engine.client, timeout_ms: 10_000, first_runs, beside_worker })
+    const answer = await gateway.send(engine.ref(thread), hello(thread), { new_thread: true })
+    if (!answer.ok) throw new Error(answer.rejection.message)
+    return String(answer.outcome['run_id'])
+  }
+  const eagerly = async (thread: string): Promise<boolean> => {
+    const { events } = await engine.client.workflow.getHandle(`default/${thread}`).fetchHistory()
+    return events?.[0]?.workflowExecutionStartedEventAttributes?.eagerExecutionAccepted === true
+  }
+
+  test('its first task comes with the answer to the start, and no update is sent', async () => {
+    const run_id = await begin('eager', engine.besideWorker())
+    expect(await engine.run(run_id)).toMatchObject({ final_output: 'You said: hello' })
+    expect(await eagerly('eager')).toBe(true)
+    const { events } = await engine.client.workflow.getHandle('default/eager').fetchHistory()
+    expect(events?.some((event) => event.workflowExecutionUpdateAcceptedEventAttributes != null)).toBe(false)
+    checkLog(await engine.log('eager'))
+  })
+
+  test('a thread that somebody else has started meanwhile goes on, and the answer is its run', async () => {
+    await engine.send('met', { type: 'wake' })
+    const run_id = await begin('met', engine.besideWorker())
+    expect(await engine.run(run_id)).toMatchObject({ final_output: 'You said: hello' })
+    checkLog(await engine.log('met'))
+  })
+
+  test('a worker that takes no more tasks is given none; the next one has the thread', async () => {
+    const gone = engine.besideWorker()
+    const worker_ended = engine.stopWorker()
+    // Until it has ended its connection is open.
+    const begun = begin('worker-gone', gone)
+    await worker_ended
+    const run_id = await begun
+    await engine.startWorker()
+    expect(await engine.run(run_id)).toMatchObject({ final_output: 'You said: hello' })
+    checkLog(await engine.log('worker-gone'))
+  })
 })
 
 test('a thread that was only created begins as well, and keeps what it was created with', async () => {
@@ -168,11 +215,15 @@ describe('what is stored has begun, whatever becomes of the start', () => {
   /** A client whose first so many starts fail, as if nothing had come to the server. */
   const failing = (times: number, code = 14): Client => {
     let left = times
-    const executeUpdateWithStart: unknown = (...args: Parameters<Client['workflow']['executeUpdateWithStart']>) =>
-      left-- > 0
-        ? Promise.reject(Object.assign(new Error('no'), { code, details: 'no', metadata: {} }))
-        : engine.client.workflow.executeUpdateWithStart(...args)
-    const workflow = Object.assign(Object.create(engine.client.workflow) as object, { executeUpdateWithStart })
+    const perhaps = (name: 'start' | 'executeUpdateWithStart'): unknown => {
+      const real = engine.client.workflow[name].bind(engine.client.workflow) as (...args: unknown[]) => Promise<unknown>
+      return (...args: unknown[]) =>
+        left-- > 0 ? Promise.reject(Object.assign(new Error('no'), { code, details: 'no', metadata: {} })) : real(...args)
+    }
+    const workflow = Object.assign(Object.create(engine.client.workflow) as object, {
+      start: perhaps('start'),
+      executeUpdateWithStart: perhaps('executeUpdateWithStart'),
+    })
     return Object.assign(Object.create(engine.client) as Client, { workflow })
   }
   const told: string[] = []

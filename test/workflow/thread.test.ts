@@ -40,7 +40,7 @@ describe('a run', () => {
 
   test.each([
     { begins: 'in its workflow', markers: 2, events: 16 },
-    { begins: 'in the store', markers: 1, events: 15 },
+    { begins: 'in the store', markers: 1, events: 13 },
   ])('that begins $begins costs the engine so many tasks and events', async ({ begins, markers, events }) => {
     const thread = newThread()
     const handle = engine.client.workflow.getHandle(`default/${thread}`)

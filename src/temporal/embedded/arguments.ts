@@ -25,6 +25,7 @@ const DYNAMIC_CONFIG = [
   'matching.numTaskqueueReadPartitions=1',
   'matching.numTaskqueueWritePartitions=1',
   'system.enableActivityEagerExecution=true',
+  'system.enableEagerWorkflowStart=true',
 ]
 
 /** Each tenant's tasks have a queue of their own, and the queues take turns. */
