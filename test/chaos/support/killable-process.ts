@@ -57,6 +57,7 @@ await store.migrate()
 const bus = points.wrap('bus', createInProcessBus())
 const connection = await Connection.connect({ address, interceptors: retriesOfCalls() })
 const client = new Client({ connection })
+const of_worker = await NativeConnection.connect({ address })
 const reconciler = points.wrap('reconciler', createReconciler(client, task_queue))
 const agents = await createRegistry(checkConfig(defaultConfig, 'test'), NO_PROVIDERS)
 const settings: ThreadSettings = {
@@ -69,7 +70,7 @@ const settings: ThreadSettings = {
 const gateway = points.wrap(
   'gateway',
   createGateway({
-    ...{ client, timeout_ms: 5_000, task_queue },
+    ...{ client, timeout_ms: 5_000, task_queue, beside_worker: new Client({ connection: of_worker }) },
     first_runs: { begin: (ref, command) => beginThread({ store, bus, settings, observe }, ref, command) },
   }),
 )
@@ -90,7 +91,7 @@ const observe: Observe = (events, of) => {
   begins(events, of)
 }
 const worker = await createWorker({
-  connection: await NativeConnection.connect({ address }),
+  connection: of_worker,
   namespace: 'default',
   activities: points.wrap('activities', {
     ...createActivities(deps),
