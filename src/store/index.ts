@@ -4,6 +4,7 @@ import { conversationRows } from './conversation-rows.ts'
 import { openDatabase, type Database } from './database.ts'
 import { engineRows } from './engine-rows.ts'
 import { keyRows } from './key-rows.ts'
+import { leaseRows } from './lease-rows.ts'
 import { migrate } from './migrate.ts'
 import { repairRows } from './repair-rows.ts'
 import { StepInputs } from './step-inputs.ts'
@@ -58,6 +59,7 @@ export function storeOn(database: Database): Store {
     engine: engineRows(database, inputs),
     agents: agentVersionRows(database),
     keys: keyRows(database),
+    leases: leaseRows(database),
     webhooks: webhookRows(database),
     repair: repairRows(database),
     migrate: () => migrate(database),

@@ -23,11 +23,20 @@ export interface Store {
   readonly keys: ApiKeyRows
   readonly webhooks: WebhookRows
   readonly repair: RepairRows
+  readonly leases: LeaseRows
   /** Runs the numbered migrations that have not run, each once, under a lock that other processes wait for. */
   migrate(): Promise<{ applied: string[] }>
   /** One trivial round trip. */
   ping(): Promise<void>
   close(): Promise<void>
+}
+
+/** What only one process at a time is to do, whatever becomes of that process. The database's clock decides. */
+export interface LeaseRows {
+  /** Takes the lease of this name for so long (ms), or keeps it; false while another holder has it. */
+  take(name: string, holder: string, ttl_ms: number): Promise<boolean>
+  /** Gives it up: whoever asks next has it. */
+  release(name: string, holder: string): Promise<void>
 }
 
 /** What repair and retention do to the rows of threads, whoever else writes them meanwhile. */

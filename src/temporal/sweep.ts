@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client'
 import type { OpenThread, Store } from '../store/store.ts'
 import { forgetDeleted } from './forget.ts'
+import { leaseLooks } from './leased-looks.ts'
 import { TASK_QUEUE, type WorkerVersion } from './names.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { ThreadWorkflows } from '../thread/repair/ports.ts'
@@ -29,12 +30,15 @@ const LATELY_MS = 60_000
 /** Threads that are asked at once, and in one look. */
 const AT_ONCE = 8
 const AT_MOST = 500
+/** One that waits for a person is asked for less and less often: after a tenth of the time that it has waited, and this (ms). */
+const WAITED_SHARE = 0.1
+const SELDOM_MS = 600_000
 
 /**
  * Wakes threads that have something to do and no workflow: it was terminated, or the engine's data are gone. A
  * message that is held back is something to do too: its hold ends. Tells threads that stand still if the store is ahead
- * of them. And has the engine forget threads that were deleted. Looks once at the start and then again and again.
- * Returns the way to stop.
+ * of them. And has the engine forget threads that were deleted. Looks once at the start and then again and again, one
+ * of all workers. Returns the way to stop.
  */
 export function startSweep({
   store,
@@ -47,6 +51,8 @@ export function startSweep({
   let stopped = false
   const threads = createThreadWorkflows(client, task_queue)
   const asked: Asked = new Map()
+  const found: Found = new Map()
+  const leased = leaseLooks(store.leases)
   const guarded = async (look: () => Promise<void>): Promise<void> => {
     try {
       await look()
@@ -58,7 +64,7 @@ export function startSweep({
     }
   }
   const everything = async (): Promise<void> => {
-    const woken = await sweep(store, threads, () => stopped)
+    const woken = await sweep(store, threads, { found, interval_ms }, () => stopped)
     await forgetDeleted(store, client, () => stopped)
     if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
     await still(0)
@@ -87,23 +93,45 @@ export function startSweep({
       await current
     }
   }
+  const soon_ms = Math.min(interval_ms, SOON_MS)
   const looks = [
-    again(everything, interval_ms),
+    again(leased.only('sweep', interval_ms, everything), interval_ms),
     ...(version === null ? [] : [again(() => stranded(version), interval_ms)]),
-    again(() => still(Date.now() - LATELY_MS), Math.min(interval_ms, SOON_MS)),
+    again(
+      leased.only('sweep/lately', soon_ms, () => still(Date.now() - LATELY_MS)),
+      soon_ms,
+    ),
   ]
   return async () => {
     stopped = true
     await Promise.all(looks.map((stop) => stop()))
+    await leased.release()
   }
 }
 
-async function sweep(store: Store, threads: ThreadWorkflows, stopped: () => boolean): Promise<number> {
+/** Threads that had a workflow when they were last asked for: when they had last changed, and when that was. */
+type Found = Map<string, { updated_at: number; at: number }>
+
+async function sweep(
+  store: Store,
+  threads: ThreadWorkflows,
+  { found, interval_ms }: { found: Found; interval_ms: number },
+  stopped: () => boolean,
+): Promise<number> {
+  const seen = new Set<string>()
   let woken = 0
-  for await (const { tenant, id } of openThreads(store, { before: Date.now() - SETTLED_MS })) {
-    if (stopped()) break
+  for await (const { tenant, id, status, updated_at } of openThreads(store, { before: Date.now() - SETTLED_MS })) {
+    if (stopped()) return woken
+    const key = `${tenant}/${id}`
+    seen.add(key)
+    const now = Date.now()
+    const last = found.get(key)
+    const pause_ms = Math.min(SELDOM_MS, Math.max(interval_ms, (now - updated_at) * WAITED_SHARE))
+    if (status === 'waiting' && last?.updated_at === updated_at && now - last.at < pause_ms) continue
     if (await threads.wake({ tenant, thread_id: id })) woken += 1
+    found.set(key, { updated_at, at: now })
   }
+  for (const key of found.keys()) if (!seen.has(key)) found.delete(key)
   return woken
 }
 

@@ -3,6 +3,7 @@ import { conversationContract } from './contract-conversation.ts'
 import { keysContract } from './contract-keys.ts'
 import { expiryContract } from './contract-expiry.ts'
 import type { Database } from '../../src/store/database.ts'
+import { leasesContract } from './contract-leases.ts'
 import { modelInputContract } from './contract-model-input.ts'
 import { forksContract } from './contract-forks.ts'
 import { pendingContract } from './contract-pending.ts'
@@ -27,6 +28,7 @@ export function storeContract(store: () => Store, database: () => Database): voi
   receiptsContract(store)
   ticketsContract(store)
   keysContract(store)
+  leasesContract(store)
   webhooksContract(store)
   expiryContract(store)
 }

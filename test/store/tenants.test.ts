@@ -12,6 +12,7 @@ afterAll(() => database.close())
 /** Tables that are no tenant's, or whose rows are found without one, each with the reason why that is right. */
 const NO_TENANT: Readonly<Record<string, string>> = {
   migrations: 'which files were applied; says nothing of anybody',
+  leases: 'what one process does for all tenants, and which process that is',
   secrets: 'what all processes of one installation must agree on; read by this program only',
   agent_versions: 'what weft.config.ts says, by its hash: the same for all tenants',
 }

@@ -1,3 +1,4 @@
+import type { Client } from '@temporalio/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startSweep } from '../../src/temporal/sweep.ts'
 import { checkLog } from '../support/check-log.ts'
@@ -108,4 +109,62 @@ describe('the sweep', () => {
       await stop()
     }
   }, 60_000)
+})
+
+describe('of all sweeps', () => {
+  const INTERVAL_MS = 200
+  /** A sweep that counts its looks at all open threads and whom it asks for; `waited_ms` is put on top of what a thread has waited. */
+  function startCounted(waited_ms = 0) {
+    const counted = { looks: 0, asked: [] as string[] }
+    const { threads } = engine.store
+    const listOpen: typeof threads.listOpen = async (query) => {
+      counted.looks += 1
+      const rows = await threads.listOpen(query)
+      return query.after === undefined ? rows.map((row) => ({ ...row, updated_at: row.updated_at - waited_ms })) : rows
+    }
+    const service = engine.client.workflowService
+    const describeWorkflowExecution = (request: Parameters<typeof service.describeWorkflowExecution>[0]): unknown => {
+      counted.asked.push(request.execution?.workflowId ?? '')
+      return service.describeWorkflowExecution(request)
+    }
+    const workflowService: unknown = Object.assign(Object.create(service), { describeWorkflowExecution })
+    const client = Object.defineProperty(Object.create(engine.client) as Client, 'workflowService', { value: workflowService })
+    const store = { ...engine.store, threads: { ...threads, listOpen } }
+    return { ...{ counted, client }, stop: startSweep({ store, client, interval_ms: INTERVAL_MS, log: SILENT }) }
+  }
+
+  test('one looks, and another once that one is gone', async () => {
+    const sweeps = [startCounted(), startCounted()]
+    try {
+      const [one, other] = await eventually(() => {
+        const sorted = sweeps.toSorted((a, b) => b.counted.looks - a.counted.looks)
+        return (sorted[0]?.counted.looks ?? 0) >= 30 ? sorted : undefined
+      })
+      // Each looks as it begins; after that the other has only what the one has missed on a busy machine.
+      expect(other?.counted.looks).toBeLessThanOrEqual(15)
+      await one?.stop()
+      await eventually(() => ((other?.counted.looks ?? 0) >= 10 ? true : undefined))
+    } finally {
+      await Promise.all(sweeps.map(({ stop }) => stop()))
+    }
+  })
+
+  test('a thread that has waited for long is asked for again after a tenth of that time', async () => {
+    const run_id = await engine.say('patient', '/tool send_email {"to":"a@example.org","subject":"s"}')
+    await engine.run(run_id, ({ status }) => status === 'waiting')
+    const hour = startCounted(3_600_000)
+    const none = (): number => hour.counted.asked.filter((id) => id === 'default/patient').length
+    try {
+      await eventually(() => (none() > 0 && hour.counted.looks >= 60 ? true : undefined))
+      expect(none()).toBe(1)
+    } finally {
+      await hour.stop()
+    }
+    const short = startCounted()
+    try {
+      await eventually(() => (short.counted.asked.filter((id) => id === 'default/patient').length >= 3 ? true : undefined))
+    } finally {
+      await short.stop()
+    }
+  })
 })
