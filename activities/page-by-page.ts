@@ -10,20 +10,26 @@ const MOST_REST_MS = 200
 
 /**
  * Pages from `after` on, as one, until there are no more or the time is up. Between two of them it rests for as long as
- * the last one took: nobody waits for a repair, and runs want the store meanwhile.
+ * the last one took: nobody waits for a repair, and runs want the store meanwhile. Throws what the first page throws.
  */
 export async function pageByPage(after: string, page: (after: string) => Promise<ReconcilePage>): Promise<ReconcilePage> {
+  const context = Context.current()
   const began = performance.now()
-  for (let sum: ReconcilePage | null = null, next = after; ;) {
+  let sum = await page(after)
+  for (let took_ms = performance.now() - began; sum.next !== null;) {
+    if (performance.now() - began >= ACTIVITY_MS || context.cancellationSignal.aborted) break
+    context.heartbeat()
+    await sleep(Math.min(MOST_REST_MS, took_ms))
     const before = performance.now()
-    const one = await page(next)
-    sum = sum === null ? one : together(sum, one)
-    const now = performance.now()
-    if (one.next === null || now - began >= ACTIVITY_MS) return sum
-    next = one.next
-    Context.current().heartbeat()
-    await sleep(Math.min(MOST_REST_MS, now - before))
+    try {
+      sum = together(sum, await page(sum.next))
+    } catch {
+      // What has been done must be told. The next activity begins with this page, and has tries of its own for it.
+      break
+    }
+    took_ms = performance.now() - before
   }
+  return sum
 }
 
 function together(sum: ReconcilePage, page: ReconcilePage): ReconcilePage {

@@ -19,14 +19,14 @@ import {
   type ReconcileProgress,
 } from '../src/thread/repair/progress.ts'
 
-/** A page is small; the store or a thread may be away for a while, and then the page is tried again. */
+/** As many pages as a second holds; the store or a thread may be away for a while, and then the first of them is tried again. */
 const activities = proxyActivities<ReconcileActivities>({
   startToCloseTimeout: '5m',
   heartbeatTimeout: '1m',
   retry: { initialInterval: '1s', maximumInterval: '30s', maximumAttempts: 10 },
 })
-/** Each page is three events or so. */
-const PAGES_PER_EXECUTION = 200
+/** Each activity is three events or so. */
+const ACTIVITIES_PER_EXECUTION = 200
 
 /**
  * Compares everything that is kept of a tenant's threads with each other and with the living threads, page by page,
@@ -40,8 +40,8 @@ export async function reconcile(input: ReconcileInput): Promise<ReconcileStatus>
     return { status, tenant, thread_id, threads_seen, mended, dropped, lost }
   }
   setHandler(defineQuery('progress'), () => view('running'), { description: 'What has been looked at and mended so far.' })
-  for (let pages = 0; progress.phase !== 'done'; pages++) {
-    if (pages >= PAGES_PER_EXECUTION) await continueAsNew<typeof reconcile>({ ...input, progress })
+  for (let count = 0; progress.phase !== 'done'; count++) {
+    if (count >= ACTIVITIES_PER_EXECUTION) await continueAsNew<typeof reconcile>({ ...input, progress })
     progress = withPage(progress, await nextPage(input, progress), thread_id !== null)
     setCurrentDetails(`${String(progress.threads_seen)} threads seen · mended ${sentence(progress.mended)}`)
   }

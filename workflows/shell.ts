@@ -1,5 +1,5 @@
 import { allHandlersFinished, CancellationScope, condition, setCurrentDetails, workflowInfo } from '@temporalio/workflow'
-import { mayGoAlong, type Begin, type ThreadInput } from '../src/thread/begin.ts'
+import { mayGoAlong, startsLate, type Begin, type ThreadInput } from '../src/thread/begin.ts'
 import type { CommandInput, Input, Moment } from '../src/thread/input.ts'
 import { HISTORY_EVENTS, WRITTEN_BYTES } from '../src/thread/limits.ts'
 import { next, type Next } from '../src/thread/next.ts'
@@ -124,11 +124,13 @@ export class ThreadShell {
   }
 
   /** Lives the thread's life until it has nothing to do, or hands over to the next execution. */
-  async run({ state, inputs = [], first = false, handed_over }: ThreadInput): Promise<void> {
+  async run(input: ThreadInput): Promise<void> {
+    const { state, inputs = [], first = false, handed_over } = input
     this.#inbox.carryOn(inputs)
     const again = beginsAgain()
-    this.#first = first && !again
-    if (state !== undefined && !again) this.#enter(fromPredecessor(state))
+    const late = startsLate(input, workflowInfo().startTime.getTime())
+    this.#first = first && !again && !late
+    if (state !== undefined && !again && !late) this.#enter(fromPredecessor(state))
     else await this.#begin(handed_over === true && !again ? undefined : { type: 'loaded' }, again)
     if (this.#state !== null) await this.#loop()
     await condition(allHandlersFinished)

@@ -69,7 +69,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
             (given) => {
               const { run_id, replayed } = movedRun(given)
               const known = run_id === undefined ? undefined : runs.get(run_id)
-              // A thread's first run is stored before it comes here, as a repeat of what nobody has told yet.
+              // What another process has stored comes here as a repeat, and nobody has told it yet.
               if (run_id === undefined || (replayed && known !== undefined)) return
               set(run_id, { origin: known === undefined ? trace : known.origin, latest: trace ?? known?.latest })
             },

@@ -49,7 +49,7 @@ export type Foundations = {
 
 const TROUBLE = {
   not_begun: 'A first run could not be stored before its thread was started; the thread stores it.',
-  not_started: 'A first run is stored and its thread could not be started; a worker will start it.',
+  not_started: 'A first run is stored and its thread is not known to be started; if it is not, a worker will start it.',
 }
 /** A lost worker is noticed after this long; own servers are close enough for less. */
 const HEARTBEAT_TIMEOUT_MS = { embedded: 5_000, cluster: 15_000 }
@@ -121,7 +121,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     await showMetrics(base, metrics)
     return { api: null }
   }
-  // What is given out with the start is a task of no version.
+  // Servers (up to 1.29) give a task of no version out with the start.
   const eager = temporal.embedded && config.version === null
   const app = createHttpApp({
     store,

@@ -183,7 +183,7 @@ export interface ThreadRows {
    */
   listOpen(options: { updated_before: number; limit: number; after?: OpenThread }): Promise<OpenThread[]>
   /** Deleted threads of which the engine may still know something, first those that were deleted first. */
-  listUnforgotten(limit: number): Promise<ThreadRef[]>
+  listUnforgotten(limit: number): Promise<(ThreadRef & { deleted_at: number })[]>
   /** The engine knows nothing of this deleted thread any more. */
   markForgotten(ref: ThreadRef): Promise<void>
 }

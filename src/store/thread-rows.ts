@@ -43,7 +43,7 @@ export function threadRows(database: Database, inputs: StepInputs): ThreadRows {
         await database.run((db) =>
           db
             .selectFrom('weft.threads')
-            .select(['tenant', 'id'])
+            .select(['tenant', 'id', 'deleted_at'])
             .where('deleted_at', 'is not', null)
             .where('forgotten_at', 'is', null)
             .orderBy('deleted_at')
@@ -52,7 +52,7 @@ export function threadRows(database: Database, inputs: StepInputs): ThreadRows {
             .limit(limit)
             .execute(),
         )
-      ).map(({ tenant, id }) => ({ tenant, thread_id: id })),
+      ).map(({ tenant, id, deleted_at }) => ({ tenant, thread_id: id, deleted_at: deleted_at ?? 0 })),
     markForgotten: async ({ tenant, thread_id }) => {
       await database.run((db) =>
         db

@@ -8,7 +8,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
   type Client,
 } from '@temporalio/client'
-import { ApplicationFailure } from '@temporalio/common'
+import { ApplicationFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common'
 import type { ThreadInput } from '../thread/begin.ts'
 import type { Command } from '../thread/command.ts'
 import type { ThreadRef } from '../thread/ports.ts'
@@ -19,6 +19,7 @@ import { forgetExecutions } from './forget.ts'
 import { ThreadUnavailable, type Delivered, type Sending, type ThreadGateway } from './gateway.ts'
 import { startOptions, TASK_QUEUE, THREAD_WORKFLOW, workflowIdOf } from './names.ts'
 import { ambiguity } from './ambiguity.ts'
+import { sentOnce } from './retries.ts'
 import { lookAfter } from './stuck.ts'
 
 export type GatewayOptions = {
@@ -124,25 +125,40 @@ export function createGateway({
     return client.workflow.executeUpdateWithStart<Thread, Answer, unknown[]>(type, options)
   }
 
-  /** One start, of a thread that nobody else has started. One that may have failed is not sent again: it may have come further and be gone. */
-  async function start(deadline: number, ref: ThreadRef, command: Command, input: ThreadInput): Promise<boolean> {
-    const starter = beside_worker ?? client
-    const until = Math.min(deadline, Date.now() + TRY_MS)
-    const once = (): Promise<unknown> =>
-      starter.workflow.start<Thread>(THREAD_WORKFLOW, {
-        ...optionsFor(ref, command),
-        args: [input],
-        workflowIdConflictPolicy: 'FAIL',
-        requestEagerStart: beside_worker !== undefined,
-      })
-    try {
-      await within(until, once, starter)
-      return true
-    } catch (error) {
-      if (known === NO_ATTRIBUTES || !refusesAttributes(error)) return false
-      known = NO_ATTRIBUTES
-      return start(deadline, ref, command, input)
+  /**
+   * Starts a thread whose first run is stored, unless somebody else has: whoever did finds the run in the store. So does
+   * a second try, since the first may have started the thread, which may have come further and be gone.
+   */
+  async function start(deadline: number, ref: ThreadRef, command: Command, input: ThreadInput | null): Promise<void> {
+    let backoff = FIRST_BACKOFF_MS
+    for (let first = true; ;) {
+      const starter = first ? (beside_worker ?? client) : client
+      try {
+        const until = Math.min(deadline, Date.now() + TRY_MS)
+        await within(until, () => sentOnce(() => startOnce(starter, ref, command, first ? input : null)), starter)
+        return
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return
+        if (known !== NO_ATTRIBUTES && refusesAttributes(error)) {
+          known = NO_ATTRIBUTES
+          continue
+        }
+        const again = Date.now() + backoff < deadline && (ambiguity(error) || starter !== client)
+        if (!again) throw error
+        await sleep(backoff)
+        backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
+        first = false
+      }
     }
+  }
+
+  async function startOnce(starter: Client, ref: ThreadRef, command: Command, input: ThreadInput | null): Promise<void> {
+    await starter.workflow.start<Thread>(THREAD_WORKFLOW, {
+      ...optionsFor(ref, command),
+      args: input === null ? [] : [input],
+      workflowIdConflictPolicy: 'FAIL',
+      requestEagerStart: starter === beside_worker,
+    })
   }
 
   function optionsFor(ref: ThreadRef, command: Command) {

@@ -8,7 +8,7 @@ import { ThreadUnavailable, type Delivered } from './gateway.ts'
 export type FirstRuns = {
   /** Stores and tells what the first command of a thread leads to. Null where that is for the thread alone. */
   begin: (ref: ThreadRef, command: CommandInput) => Promise<Begun | null>
-  /** Told of a first run that could not be stored before the start, or whose thread could not be started. */
+  /** Told of a first run that could not be stored before the start, or whose thread is not known to be started. */
   onTrouble?: (ref: ThreadRef, trouble: 'not_begun' | 'not_started', error: unknown) => void
 }
 
@@ -19,9 +19,9 @@ const MOST_STATE_BYTES = 64 * 1024
 
 /** The ways to the engine. */
 export type Ways = {
-  /** Starts the workflow with what it is to begin with. False where it is not known to have been started so. */
-  start: (input: ThreadInput) => Promise<boolean>
-  /** Sends the command itself, which starts the workflow where it does not run; it is loaded from the store then. */
+  /** Starts the workflow with what it is to begin with; null: it loads the thread. Throws what keeps it from that. */
+  start: (input: ThreadInput | null) => Promise<void>
+  /** Sends the command itself, which starts the workflow where it does not run. */
   send: () => Promise<Delivered>
 }
 
@@ -36,6 +36,7 @@ export async function sendFirst(
   { start, send }: Ways,
 ): Promise<Delivered> {
   const { type, ...raw } = command
+  const begun_at = Date.now()
   const stored = begin(ref, { kind: 'command', type, raw, via: 'update', delivery_id })
   const begun = await inTime(stored).catch((error: unknown) => {
     onTrouble(ref, 'not_begun', error)
@@ -48,22 +49,13 @@ export async function sendFirst(
     if (!answer.ok && answer.rejection.code === 'store_unavailable') throw new ThreadUnavailable(answer.rejection.message)
     return answer
   }
-  const delivered = { ...begun.answer, repeated: false, delivery_id }
-  try {
-    const input = startingFrom(begun.state)
-    if (input !== null && (await start(input))) return delivered
-    // To the thread it is a repeat.
-    const answer = await send()
-    return !answer.ok && answer.rejection.code === 'thread_deleted' ? answer : delivered
-  } catch (error) {
-    onTrouble(ref, 'not_started', error)
-    return delivered
-  }
+  await start(startingFrom(begun.state, begun_at)).catch((error: unknown) => onTrouble(ref, 'not_started', error))
+  return { ...begun.answer, repeated: false, delivery_id }
 }
 
 /** Null: the workflow is to load the thread. */
-function startingFrom(state: Begun['state']): ThreadInput | null {
-  return jsonSize(state) <= MOST_STATE_BYTES ? { state, inputs: [], first: true } : null
+function startingFrom(state: Begun['state'], begun_at: number): ThreadInput | null {
+  return jsonSize(state) <= MOST_STATE_BYTES ? { state, inputs: [], first: true, begun_at } : null
 }
 
 async function inTime<T>(work: Promise<T>): Promise<T> {

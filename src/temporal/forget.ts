@@ -58,6 +58,8 @@ async function ignoringAbsence<T>(work: () => Promise<T>): Promise<T | null> {
 
 /** Threads that are looked at in one go. */
 const AT_ONCE = 50
+/** A start that was under way when its thread was deleted may come so late: the SDK's core sends it for ten seconds (ms). */
+const LATE_START_MS = 15_000
 
 /**
  * Sees to it that the engine forgets deleted threads, also where it was away when they were deleted. Returns how many
@@ -65,9 +67,9 @@ const AT_ONCE = 50
  */
 export async function forgetDeleted(store: Store, client: Client, stopped: () => boolean): Promise<number> {
   let forgotten = 0
-  for (const ref of await store.threads.listUnforgotten(AT_ONCE)) {
+  for (const { deleted_at, ...ref } of await store.threads.listUnforgotten(AT_ONCE)) {
     if (stopped()) break
-    if ((await forgetExecutions(client, ref)) > 0) continue
+    if ((await forgetExecutions(client, ref)) > 0 || Date.now() - deleted_at < LATE_START_MS) continue
     await store.threads.markForgotten(ref)
     forgotten += 1
   }

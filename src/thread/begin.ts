@@ -40,10 +40,18 @@ export function firstBatch(
  * What an execution begins with: the state that the one before hands over, with the inputs that are not known to be
  * stored; or only the word that nothing was under way, and then the thread is loaded from the store. Without any of it,
  * whatever the thread was doing is gone with the workflow that did it. `first`: the state is that of a thread whose first
- * run was stored a moment ago. Should another life have had it since, nobody knows what that was doing.
+ * run was stored a moment ago, at `begun_at`. Should another life have had it since, nobody knows what that was doing.
  */
-export type ThreadInput = Partial<HandOver> & { first?: boolean; handed_over?: boolean }
+export type ThreadInput = Partial<HandOver> & { first?: boolean; begun_at?: number; handed_over?: boolean }
 export type HandOver = { state: Packed<ThreadState>; inputs: Input[] }
+
+/** A start takes no longer, unless the engine was away and was asked again and again (ms). */
+const START_MS = 5_000
+
+/** Whether a first run's start comes so late that the thread may have been through it, or be deleted: it is loaded then. */
+export function startsLate({ first = false, begun_at }: ThreadInput, started_at: number): boolean {
+  return first && begun_at !== undefined && started_at - begun_at > START_MS
+}
 
 /** What the first command of a thread led to: its answer, and the state that its workflow begins with. */
 export type Begun = { answer: Answer; state: Packed<ThreadState> }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { retriesOfCalls } from '../../src/temporal/retries.ts'
+import { retriesOfCalls, sentOnce } from '../../src/temporal/retries.ts'
 
 type Interceptor = ReturnType<typeof retriesOfCalls>[number]
 
@@ -16,6 +16,11 @@ function isLeftAlone(method: string): boolean {
 
 test('a command is not sent again behind the gateway’s back, which would wait for seconds after one "busy"', () => {
   expect(isLeftAlone('ExecuteMultiOperation')).toBe(true)
+})
+
+test('so is what the gateway sends once', async () => {
+  expect(await sentOnce(() => Promise.resolve(isLeftAlone('StartWorkflowExecution')))).toBe(true)
+  expect(isLeftAlone('StartWorkflowExecution')).toBe(false)
 })
 
 test('everything else is repeated by the SDK', () => {

@@ -99,7 +99,7 @@ describe('beside a worker', () => {
     checkLog(await engine.log('met'))
   })
 
-  test('a worker that takes no more tasks is given none; the next one has the thread', async () => {
+  test('a worker that is told to end meanwhile: the next one has the thread, be it that a task of its was lost', async () => {
     const gone = engine.besideWorker()
     const worker_ended = engine.stopWorker()
     // Until it has ended its connection is open.
@@ -184,6 +184,17 @@ test('a start that comes late finds that the thread has had another life, and ta
   expect(await kinds('late-start')).toEqual(before)
   await engine.run(await engine.say('late-start', 'and on'))
   checkLog(await engine.log('late-start'))
+})
+
+test('a start that comes late to a thread that was deleted calls no model and stores nothing', async () => {
+  const begun = await stored('late-deleted', hello('late-deleted'))
+  if (begun === null) throw new Error('it did not begin')
+  await engine.store.threads.delete('default', 'late-deleted', 'detach')
+  await start('late-deleted', { state: begun.state, inputs: [], first: true, begun_at: Date.now() - 60_000 })
+  const handle = engine.client.workflow.getHandle('default/late-deleted')
+  await handle.result()
+  const { events } = await handle.fetchHistory()
+  expect(events?.some((event) => event.activityTaskScheduledEventAttributes != null)).toBe(false)
 })
 
 test('a reset to the first task loads what the store has', async () => {

@@ -67,7 +67,7 @@ test('of a deleted thread nothing is left: told at once, or by the worker where 
   await engine.gateway.forget(engine.ref('told'))
   await nothingLeft('told', told)
 
-  expect(await engine.store.threads.listUnforgotten(99)).toContainEqual(engine.ref('untold'))
+  expect(await engine.store.threads.listUnforgotten(99)).toContainEqual(expect.objectContaining(engine.ref('untold')))
   const quiet = { info: () => undefined, warn: () => undefined }
   const stop = startSweep({ store: engine.store, client: engine.client, interval_ms: 500, log: quiet })
   try {
