@@ -48,6 +48,7 @@ export type Foundations = {
 }
 
 const TROUBLE = {
+  start_failed: 'A thread whose first run is stored could not be started at once; it is tried again.',
   not_begun: 'A first run could not be stored before its thread was started; the thread stores it.',
   not_started: 'A first run is stored and its thread is not known to be started; if it is not, a worker will start it.',
 }
@@ -136,7 +137,8 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
         : {}),
       first_runs: {
         begin: (ref, command) => beginThread({ store, bus, settings, observe }, ref, command),
-        onTrouble: ({ thread_id }, trouble, error) => logger.warn({ thread_id, error: String(error) }, TROUBLE[trouble]),
+        onTrouble: ({ thread_id }, trouble, error) =>
+          logger[trouble === 'start_failed' ? 'debug' : 'warn']({ thread_id, error: String(error) }, TROUBLE[trouble]),
       },
     }),
     reconciler: createReconciler(client),

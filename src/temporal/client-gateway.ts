@@ -145,6 +145,7 @@ export function createGateway({
         }
         const again = Date.now() + backoff < deadline && (ambiguity(error) || starter !== client)
         if (!again) throw error
+        first_runs?.onTrouble?.(ref, 'start_failed', error)
         await sleep(backoff)
         backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
         first = false

@@ -5,11 +5,16 @@ import { jsonSize } from '../thread/json.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import { ThreadUnavailable, type Delivered } from './gateway.ts'
 
+/**
+ * A first run could not be stored before the start; one try to start its thread failed, and there is another; or it is
+ * not known to be started in the end.
+ */
+export type Trouble = 'not_begun' | 'start_failed' | 'not_started'
+
 export type FirstRuns = {
   /** Stores and tells what the first command of a thread leads to. Null where that is for the thread alone. */
   begin: (ref: ThreadRef, command: CommandInput) => Promise<Begun | null>
-  /** Told of a first run that could not be stored before the start, or whose thread is not known to be started. */
-  onTrouble?: (ref: ThreadRef, trouble: 'not_begun' | 'not_started', error: unknown) => void
+  onTrouble?: (ref: ThreadRef, trouble: Trouble, error: unknown) => void
 }
 
 /** A store that takes longer to begin a thread is left to the workflow, which can go on without it, and in time. */

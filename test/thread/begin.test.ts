@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { nextBatch, stored } from '../../src/thread/batch.ts'
-import { firstRun, firstStep } from '../../src/thread/begin.ts'
+import { firstRun, firstStep, startsLate } from '../../src/thread/begin.ts'
 import { applyInput, type CommandInput, type Moment } from '../../src/thread/input.ts'
 import { next } from '../../src/thread/next.ts'
 import { emptyThread, fromPredecessor } from '../../src/thread/state-init.ts'
@@ -84,5 +84,17 @@ describe('the first step of a run', () => {
     if (batch === null) throw new Error('it led to nothing')
     expect(batch.events.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['RunStarted', 'RunInterrupted']))
     expect(firstStep(batch, SETTINGS, 1_000)).toBeNull()
+  })
+})
+
+describe('the start of a first run', () => {
+  it.each([
+    ['at once', { first: true, begun_at: 1_000 }, 1_050, false],
+    ['by a server whose clock is behind', { first: true, begun_at: 1_000 }, 900, false],
+    ['after the engine was away', { first: true, begun_at: 1_000 }, 6_001, true],
+    ['by an older process, which does not say when', { first: true }, 9_000_000, false],
+    ['of a thread that was handed over', { begun_at: 1_000 }, 9_000_000, false],
+  ])('%s', (_when, input, started_at, late) => {
+    expect(startsLate(input, started_at)).toBe(late)
   })
 })

@@ -252,7 +252,8 @@ describe('what is stored has begun, whatever becomes of the start', () => {
     const command = { ...say('hello'), command_id: 'away' } as Command
     const answer = await gatewayOver(failing(Infinity), 500).send(engine.ref('engine-away'), command, { new_thread: true })
     expect(answer).toMatchObject({ ok: true, replayed: false, repeated: false })
-    expect(told).toEqual(['engine-away not_started'])
+    expect(told.at(-1)).toBe('engine-away not_started')
+    expect(told.slice(0, -1)).toContain('engine-away start_failed')
     const stop = startSweep({ store: engine.store, client: engine.client, interval_ms: 500, log: { warn() {}, info() {} } })
     try {
       expect(await engine.run(outcome(answer))).toMatchObject({ final_output: 'You said: hello' })
