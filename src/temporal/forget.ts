@@ -63,13 +63,18 @@ const LATE_START_MS = 15_000
 
 /**
  * Sees to it that the engine forgets deleted threads, also where it was away when they were deleted. Returns how many
- * it has forgotten for good. Throws what store and engine throw.
+ * it has forgotten for good, which it says of none that was deleted within `late_ms`. Throws what store and engine throw.
  */
-export async function forgetDeleted(store: Store, client: Client, stopped: () => boolean): Promise<number> {
+export async function forgetDeleted(
+  store: Store,
+  client: Client,
+  stopped: () => boolean,
+  late_ms = LATE_START_MS,
+): Promise<number> {
   let forgotten = 0
   for (const { deleted_at, ...ref } of await store.threads.listUnforgotten(AT_ONCE)) {
     if (stopped()) break
-    if ((await forgetExecutions(client, ref)) > 0 || Date.now() - deleted_at < LATE_START_MS) continue
+    if ((await forgetExecutions(client, ref)) > 0 || Date.now() - deleted_at < late_ms) continue
     await store.threads.markForgotten(ref)
     forgotten += 1
   }

@@ -17,6 +17,8 @@ export type SweepOptions = {
   version?: WorkerVersion | null
   log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
   task_queue?: string
+  /** How long after its deletion a thread may still be started by somebody (ms; 15,000). */
+  late_ms?: number
 }
 
 const PAGE = 200
@@ -47,6 +49,7 @@ export function startSweep({
   log,
   version = null,
   task_queue = TASK_QUEUE,
+  late_ms,
 }: SweepOptions): () => Promise<void> {
   let stopped = false
   const threads = createThreadWorkflows(client, task_queue)
@@ -65,7 +68,7 @@ export function startSweep({
   }
   const everything = async (): Promise<void> => {
     const woken = await sweep(store, threads, { found, interval_ms }, () => stopped)
-    await forgetDeleted(store, client, () => stopped)
+    await forgetDeleted(store, client, () => stopped, late_ms)
     if (woken > 0) log.info({ threads: woken }, 'Woke threads whose workflow was gone.')
     await still(0)
   }

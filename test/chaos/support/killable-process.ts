@@ -76,7 +76,8 @@ const gateway = points.wrap(
 )
 const quiet = { debug() {}, info() {}, warn() {}, error: (facts: object, message: string) => console.error(message, facts) }
 const waker = points.wrap('waker', createWebhookWaker({ store, client, interval_ms: SWEEP_MS, log: quiet, task_queue }))
-const stopSweep = startSweep({ store, client, interval_ms: SWEEP_MS, log: quiet, task_queue })
+// A visit is over before the usual time is.
+const stopSweep = startSweep({ store, client, interval_ms: SWEEP_MS, log: quiet, task_queue, late_ms: 0 })
 const allowed = allowNetworks(['127.0.0.0/8'])
 const ahead = new StepsAhead()
 const deps: ActivityDeps = {
