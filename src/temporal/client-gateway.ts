@@ -126,19 +126,19 @@ export function createGateway({
   }
 
   /**
-   * Starts a thread whose first run is stored, unless somebody else has: whoever did finds the run in the store. So does
-   * a second try, since the first may have started the thread, which may have come further and be gone.
+   * Starts a thread whose first run is stored; false if it runs already. A second try has no state in it, since the first
+   * may have started the thread, which may have come further and be gone.
    */
-  async function start(deadline: number, ref: ThreadRef, command: Command, input: ThreadInput | null): Promise<void> {
+  async function start(deadline: number, ref: ThreadRef, command: Command, input: ThreadInput | null): Promise<boolean> {
     let backoff = FIRST_BACKOFF_MS
     for (let first = true; ;) {
       const starter = first ? (beside_worker ?? client) : client
       try {
         const until = Math.min(deadline, Date.now() + TRY_MS)
         await within(until, () => sentOnce(() => startOnce(starter, ref, command, first ? input : null)), starter)
-        return
+        return true
       } catch (error) {
-        if (error instanceof WorkflowExecutionAlreadyStartedError) return
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return false
         if (known !== NO_ATTRIBUTES && refusesAttributes(error)) {
           known = NO_ATTRIBUTES
           continue

@@ -24,15 +24,18 @@ const MOST_STATE_BYTES = 64 * 1024
 
 /** The ways to the engine. */
 export type Ways = {
-  /** Starts the workflow with what it is to begin with; null: it loads the thread. Throws what keeps it from that. */
-  start: (input: ThreadInput | null) => Promise<void>
+  /**
+   * Starts the workflow with what it is to begin with; null: it loads the thread. False where it runs already. Throws
+   * what keeps it from that.
+   */
+  start: (input: ThreadInput | null) => Promise<boolean>
   /** Sends the command itself, which starts the workflow where it does not run. */
   send: () => Promise<Delivered>
 }
 
 /**
  * Sends the first command of a thread: it is stored first, and the workflow is then started from there, with nothing to
- * be told. What is stored has begun, whatever becomes of the start, which the sweep makes up for; so that is the answer,
+ * be told. One that runs already is sent the command. What is stored has begun, whatever becomes of the start, which the sweep makes up for; so that is the answer,
  * also where the engine has none or refuses. Throws what `send` throws where nothing is stored.
  */
 export async function sendFirst(
@@ -54,8 +57,17 @@ export async function sendFirst(
     if (!answer.ok && answer.rejection.code === 'store_unavailable') throw new ThreadUnavailable(answer.rejection.message)
     return answer
   }
-  await start(startingFrom(begun.state, begun_at)).catch((error: unknown) => onTrouble(ref, 'not_started', error))
-  return { ...begun.answer, repeated: false, delivery_id }
+  const delivered = { ...begun.answer, repeated: false, delivery_id }
+  try {
+    if (await start(startingFrom(begun.state, begun_at))) return delivered
+    // Whoever has started it finds the run in the store, and to it the command is a repeat. But where the store was set
+    // back, one lives on that knows nothing of it.
+    const answer = await send()
+    return !answer.ok && answer.rejection.code === 'thread_deleted' ? answer : delivered
+  } catch (error) {
+    onTrouble(ref, 'not_started', error)
+    return delivered
+  }
 }
 
 /** Null: the workflow is to load the thread. */

@@ -81,7 +81,11 @@ export function expiryContract(store: () => Store): void {
       expect(await store().threads.expire(tenant, still!)).toBe(false)
       await store().webhooks.remove(tenant, webhook.id)
       expect(await store().threads.expire(tenant, still!)).toBe(true)
-      expect(await store().threads.listUnforgotten(999)).toContainEqual({ tenant, thread_id: 'rests', deleted_at: expect.any(Number) })
+      expect(await store().threads.listUnforgotten(999)).toContainEqual({
+        tenant,
+        thread_id: 'rests',
+        deleted_at: expect.any(Number),
+      })
     })
   })
 }
