@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Context } from '@temporalio/activity'
 import type { ReconcilePage } from '../src/thread/repair/ports.ts'
-import { added } from '../src/thread/repair/progress.ts'
+import { counted } from '../src/thread/repair/progress.ts'
 
 /** An activity costs the engine more than a page costs the store, so it takes as many pages as fit into this (ms). */
 const ACTIVITY_MS = 1_000
@@ -22,7 +22,8 @@ export async function pageByPage(after: string, page: (after: string) => Promise
     await sleep(Math.min(MOST_REST_MS, took_ms))
     const before = performance.now()
     try {
-      sum = together(sum, await page(sum.next))
+      const one = await page(sum.next)
+      sum = { next: one.next, ...counted(sum, one) }
     } catch {
       // What has been done must be told. The next activity begins with this page, and has tries of its own for it.
       break
@@ -30,13 +31,4 @@ export async function pageByPage(after: string, page: (after: string) => Promise
     took_ms = performance.now() - before
   }
   return sum
-}
-
-function together(sum: ReconcilePage, page: ReconcilePage): ReconcilePage {
-  return {
-    next: page.next,
-    threads_seen: sum.threads_seen + page.threads_seen,
-    mended: added(sum.mended, page.mended),
-    dropped: added(sum.dropped, page.dropped),
-  }
 }

@@ -3,7 +3,7 @@ import { cpSync, readdirSync, rmSync } from 'node:fs'
 import type { Agent } from 'node:http'
 import { join } from 'node:path'
 import type { Context } from '../part.ts'
-import { untilAtRest } from '../support/processes.ts'
+import { perOne, untilAtRest, withCpu } from '../support/processes.ts'
 import { analyze, copyThread, lengthen, withStore } from '../weft/fill.ts'
 import { createAgent, postRun } from '../weft/post-run.ts'
 import { getJson, postJson } from '../weft/pages.ts'
@@ -48,8 +48,8 @@ export async function startThreads(
     })
     const program = await startProgram(context, { place, env: UNLIMITED })
     // Once after each start, and then every hour, all threads are compared with the store; that is no run's cost.
-    const spent = Object.values(await untilAtRest(program.processes, REPAIR_MS)).reduce((sum, ms) => sum + ms, 0)
-    context.report(`after its start it took ${(spent / 1_000).toFixed(1)} s of CPU to be at rest`)
+    const { cpu } = await withCpu(program.processes, () => untilAtRest(program.processes, REPAIR_MS))
+    context.report(`after its start it took ${((perOne(cpu, 1)['total'] ?? 0) / 1_000).toFixed(1)} s of CPU to be at rest`)
     targets.push({ size, program, agent, next_thread: () => randomUUID(), turns_each: WARM_TURNS })
   }
   return { targets, stop: async () => void (await Promise.all(targets.map(({ program }) => program.stop()))) }

@@ -52,18 +52,13 @@ const LOOK_MS = 500
 const REST_MS = 2_000
 const REST_SHARE = 0.05
 
-/** Waits until processes do next to nothing for two seconds, for at most `most_ms`; gives the ms of CPU until then. */
-export async function untilAtRest(processes: Processes, most_ms: number): Promise<ByProcess> {
-  const before = all(processes, cpuMs)
-  const total = (): number => Object.values(all(processes, cpuMs)).reduce((sum, ms) => sum + ms, 0)
+/** Waits until processes do next to nothing for two seconds, for at most `most_ms`. */
+export async function untilAtRest(processes: Processes, most_ms: number): Promise<void> {
   const until = performance.now() + most_ms
   for (let quiet_ms = 0; quiet_ms < REST_MS && performance.now() < until;) {
-    const was = total()
-    await sleep(LOOK_MS)
-    quiet_ms = total() - was <= LOOK_MS * REST_SHARE ? quiet_ms + LOOK_MS : 0
+    const { cpu } = await withCpu(processes, () => sleep(LOOK_MS))
+    quiet_ms = (perOne(cpu, 1)['total'] ?? 0) <= LOOK_MS * REST_SHARE ? quiet_ms + LOOK_MS : 0
   }
-  const after = all(processes, cpuMs)
-  return Object.fromEntries(Object.keys(processes).map((name) => [name, (after[name] ?? 0) - (before[name] ?? 0)]))
 }
 
 /** Adds up what several slices have cost. */

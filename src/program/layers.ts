@@ -123,7 +123,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
     return { api: null }
   }
   // Servers (up to 1.29) give a task of no version out with the start.
-  const eager = temporal.embedded && config.version === null
+  const eager = worker !== null && temporal.embedded && config.version === null
   const app = createHttpApp({
     store,
     ...admission(config),
@@ -132,7 +132,7 @@ export async function startLayers(base: Foundations): Promise<{ api: string | nu
       client,
       timeout_ms: config.commandTimeoutMs,
       attributes,
-      ...(eager && worker !== null
+      ...(eager
         ? { beside_worker: new Client({ connection: worker.connection, namespace, identity: base.identity, ...interceptors }) }
         : {}),
       first_runs: {

@@ -77,20 +77,16 @@ export function createGateway({
   }
 
   async function sendUntil(deadline: number, ref: ThreadRef, command: Command, updateId: string): Promise<Delivered> {
-    let backoff = FIRST_BACKOFF_MS
+    const tries = triesUntil(deadline)
     // Around a hand-over no answer comes for some milliseconds, and there is nothing to look for.
     let looked = Date.now()
     let repeated = false
     for (;;) {
       try {
-        const until = Math.min(deadline, Date.now() + TRY_MS)
-        const answer = await within(until, () => sendOnce(ref, command, updateId))
+        const answer = await within(tries.until(), () => sendOnce(ref, command, updateId))
         return { ...answer, repeated, delivery_id: updateId }
       } catch (error) {
-        if (known !== NO_ATTRIBUTES && refusesAttributes(error)) {
-          known = NO_ATTRIBUTES
-          continue
-        }
+        if (nowWithoutAttributes(error)) continue
         if (!ambiguity(error)) {
           if (error instanceof WorkflowUpdateFailedError) return { ...refusal(error), repeated, delivery_id: updateId }
           throw error
@@ -102,13 +98,12 @@ export function createGateway({
             .withDeadline(Date.now() + TRY_MS, () => lookAfter(client, workflowIdOf(ref)))
             .catch(() => undefined)
         }
-        if (Date.now() + backoff >= deadline)
+        if (!tries.left())
           throw new ThreadUnavailable(
             'The thread did not answer in time; send the command again with the same Idempotency-Key.',
             { cause: error },
           )
-        await sleep(backoff)
-        backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
+        await tries.pause()
         repeated = true
       }
     }
@@ -130,24 +125,19 @@ export function createGateway({
    * may have started the thread, which may have come further and be gone.
    */
   async function start(deadline: number, ref: ThreadRef, command: Command, input: ThreadInput | null): Promise<boolean> {
-    let backoff = FIRST_BACKOFF_MS
+    const tries = triesUntil(deadline)
     for (let first = true; ;) {
       const starter = first ? (beside_worker ?? client) : client
       try {
-        const until = Math.min(deadline, Date.now() + TRY_MS)
-        await within(until, () => sentOnce(() => startOnce(starter, ref, command, first ? input : null)), starter)
+        await within(tries.until(), () => sentOnce(() => startOnce(starter, ref, command, first ? input : null)), starter)
         return true
       } catch (error) {
         if (error instanceof WorkflowExecutionAlreadyStartedError) return false
-        if (known !== NO_ATTRIBUTES && refusesAttributes(error)) {
-          known = NO_ATTRIBUTES
-          continue
-        }
-        const again = Date.now() + backoff < deadline && (ambiguity(error) || starter !== client)
+        if (nowWithoutAttributes(error)) continue
+        const again = tries.left() && (ambiguity(error) || starter !== client)
         if (!again) throw error
         first_runs?.onTrouble?.(ref, 'start_failed', error)
-        await sleep(backoff)
-        backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
+        await tries.pause()
         first = false
       }
     }
@@ -160,6 +150,13 @@ export function createGateway({
       workflowIdConflictPolicy: 'FAIL',
       requestEagerStart: starter === beside_worker,
     })
+  }
+
+  /** Whether a start was refused because of the attributes that were given with it; from then on none are. */
+  function nowWithoutAttributes(error: unknown): boolean {
+    if (known === NO_ATTRIBUTES || !refusesAttributes(error)) return false
+    known = NO_ATTRIBUTES
+    return true
   }
 
   function optionsFor(ref: ThreadRef, command: Command) {
@@ -201,6 +198,19 @@ export function createGateway({
     },
     async ping() {
       await within(Date.now() + 1_000, () => client.workflowService.getSystemInfo({}))
+    },
+  }
+}
+
+/** When one try is over, whether there is time for another, and the pause before it. */
+function triesUntil(deadline: number) {
+  let backoff = FIRST_BACKOFF_MS
+  return {
+    until: () => Math.min(deadline, Date.now() + TRY_MS),
+    left: () => Date.now() + backoff < deadline,
+    async pause() {
+      await sleep(backoff)
+      backoff = Math.min(LAST_BACKOFF_MS, backoff * 2)
     },
   }
 }

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client'
 import type { OpenThread, Store } from '../store/store.ts'
 import { forgetDeleted } from './forget.ts'
 import { leaseLooks } from './leased-looks.ts'
-import { TASK_QUEUE, type WorkerVersion } from './names.ts'
+import { TASK_QUEUE, workflowIdOf, type WorkerVersion } from './names.ts'
 import type { ThreadRef } from '../thread/ports.ts'
 import type { ThreadWorkflows } from '../thread/repair/ports.ts'
 import { createThreadWorkflows } from './thread-workflows.ts'
@@ -125,16 +125,17 @@ async function sweep(
   let woken = 0
   for await (const { tenant, id, status, updated_at } of openThreads(store, { before: Date.now() - SETTLED_MS })) {
     if (stopped()) return woken
-    const key = `${tenant}/${id}`
+    const ref = { tenant, thread_id: id }
+    const key = workflowIdOf(ref)
     seen.add(key)
     const now = Date.now()
     const last = found.get(key)
     const pause_ms = Math.min(SELDOM_MS, Math.max(interval_ms, (now - updated_at) * WAITED_SHARE))
     if (status === 'waiting' && last?.updated_at === updated_at && now - last.at < pause_ms) continue
-    if (await threads.wake({ tenant, thread_id: id })) woken += 1
+    if (await threads.wake(ref)) woken += 1
     found.set(key, { updated_at, at: now })
   }
-  for (const key of found.keys()) if (!seen.has(key)) found.delete(key)
+  keepOnly(found, seen)
   return woken
 }
 
@@ -158,24 +159,30 @@ async function tellThoseBehind(
     before: Date.now() - STILL_MS,
     after: changed_after,
   })) {
-    seen.add(`${tenant}/${id}`)
+    const key = workflowIdOf({ tenant, thread_id: id })
+    seen.add(key)
     // One that waits for a person stands still by right, for days perhaps, and its next command tells it.
-    if (status !== 'waiting' && asked.get(`${tenant}/${id}`) !== updated_at && waiting.length < AT_MOST)
+    if (status !== 'waiting' && asked.get(key) !== updated_at && waiting.length < AT_MOST)
       waiting.push({ tenant, thread_id: id, updated_at })
   }
-  if (changed_after === 0) for (const key of asked.keys()) if (!seen.has(key)) asked.delete(key)
+  if (changed_after === 0) keepOnly(asked, seen)
   let told = 0
   const one = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined && !stopped(); next = waiting.shift()) {
       const { updated_at, ...ref } = next
       const behind = await tellIfBehind(store, threads, ref)
       if (behind === null) continue
-      asked.set(`${ref.tenant}/${ref.thread_id}`, updated_at)
+      asked.set(workflowIdOf(ref), updated_at)
       if (behind) told += 1
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, one))
   return told
+}
+
+/** What is remembered of threads that are not open any more is of no use. */
+function keepOnly(remembered: Map<string, unknown>, seen: ReadonlySet<string>): void {
+  for (const key of remembered.keys()) if (!seen.has(key)) remembered.delete(key)
 }
 
 /** Null: it did not answer. */

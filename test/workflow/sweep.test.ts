@@ -130,7 +130,7 @@ describe('of all sweeps', () => {
     const workflowService: unknown = Object.assign(Object.create(service), { describeWorkflowExecution })
     const client = Object.defineProperty(Object.create(engine.client) as Client, 'workflowService', { value: workflowService })
     const store = { ...engine.store, threads: { ...threads, listOpen } }
-    return { ...{ counted, client }, stop: startSweep({ store, client, interval_ms: INTERVAL_MS, log: SILENT }) }
+    return { counted, stop: startSweep({ store, client, interval_ms: INTERVAL_MS, log: SILENT }) }
   }
 
   test('one looks, and another once that one is gone', async () => {

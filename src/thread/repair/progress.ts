@@ -31,9 +31,18 @@ export function withPage(progress: ReconcileProgress, page: ReconcilePage, singl
   return {
     phase,
     next: page.next,
-    threads_seen: progress.threads_seen + page.threads_seen,
-    mended: added(progress.mended, page.mended),
-    dropped: added(progress.dropped, page.dropped),
+    ...counted(progress, page),
+  }
+}
+
+type Counted = Pick<ReconcilePage, 'threads_seen' | 'mended' | 'dropped'>
+
+/** What was seen, mended and dropped in all. */
+export function counted(sum: Counted, page: Counted): Counted {
+  return {
+    threads_seen: sum.threads_seen + page.threads_seen,
+    mended: added(sum.mended, page.mended),
+    dropped: added(sum.dropped, page.dropped),
   }
 }
 
